@@ -1,0 +1,276 @@
+"""A Ruleset becomes CompiledRules: one native database, and per rule what confirming and weighing need.
+
+Plan, because everything's speed follows from it:
+- Every rule gets *triggers*, patterns for the native engine that match at least wherever the rule does, and end about
+  once per candidate. They are derived from the rule's pattern, never written by hand.
+- A trigger's end and the widths computed here give a small window; only there does the exact pattern run.
+- Everything serialises to bytes without YAML, so that a warm start reads one file.
+
+The one rule: a trigger may fire too often, never too seldom.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, fields
+
+import hyperscan
+
+from promptguard.engine.evidence.structure import STRUCTURES
+from promptguard.errors import RuleError
+from promptguard.model import Severity
+from promptguard.rules import pattern
+from promptguard.rules.load import Entry, Ruleset, tree
+
+CONTEXT = 64
+"""Characters on either side of a match that evidence may look at."""
+
+_UTF8 = 4
+"""The most bytes that one character takes."""
+
+RIGHT = _UTF8 * CONTEXT
+"""Bytes after a match that boundaries and evidence look at."""
+
+_TAIL = 48
+"""Repeats at the end of a trigger are cut to this: longer ones make the native state machine large, not more exact."""
+
+_PRIORS = {"low": 0.35, "medium": 0.65, "high": 0.9}
+
+_ESCAPES = r"\\[abfnrtv0]|\\u[0-9A-Fa-f]{4}|\\x[0-9A-Fa-f]{2}|%[0-9A-Fa-f]{2}"
+"""Escape sequences that end in a letter or digit and still are a boundary: `\\nAKIA…` in JSON, `%3DAKIA…` in a URL."""
+
+_MAGIC = b"promptguard-rules/1\n"
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledRule:
+    """What the engine needs of a rule, flat, so that it can be read back without its YAML."""
+
+    id: str
+    version: int
+    name: str
+    why: str
+    vendor: str
+    severity: int
+    prior: float
+    """Probability that a match is real before any evidence."""
+    specificity: int
+    confirm: str
+    """The exact pattern for `regex`, boundaries included; the group `secret` always exists."""
+    triggers: tuple[str, ...]
+    """For the native engine."""
+    back: int
+    """Bytes: how far before a trigger's end a match may start."""
+    width: int
+    """Bytes of the longest match."""
+    left: int
+    """Bytes before the match that keywords, boundaries and evidence look at."""
+    keywords: tuple[str, ...]
+    """Empty where the pattern itself always holds one."""
+    keyword_distance: int
+    opening: str
+    """The literal text that every match begins with."""
+    prefix: str
+    """The public literal that every value begins with."""
+    entropy: float | None
+    max_token_ratio: float | None
+    checksum: tuple[str, str, str] | None
+    """Algorithm, group summed over, group that states the sum."""
+    structure: str | None
+    deny_words: tuple[str, ...]
+    deny_patterns: tuple[str, ...]
+    placeholders: bool
+    paths_only: tuple[str, ...]
+    paths_never: tuple[str, ...]
+    rotate: str | None
+
+    @property
+    def log_odds(self) -> float:
+        """The prior as log-odds, the scale on which evidence adds up."""
+        return math.log(self.prior / (1 - self.prior))
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledRules:
+    """Rules, literals that the same pass reports, and the native database of both.
+
+    In the database, rule n has the id n and marker m the id `len(rules) + m`.
+    """
+
+    rules: tuple[CompiledRule, ...]
+    markers: tuple[str, ...]
+    """Lower-case literals that are none of the rules' business (allow comments); matched in any case."""
+    database: bytes
+
+    @property
+    def reach(self) -> int:
+        """Bytes on either side of a place that can decide about it: what neighbouring chunks must share."""
+        return max((rule.width + max(rule.left, RIGHT) for rule in self.rules), default=0)
+
+    def to_bytes(self) -> bytes:
+        """For a cache; `from_bytes` reads it back."""
+        head = json.dumps({"rules": [asdict(rule) for rule in self.rules], "markers": self.markers}).encode()
+        body = len(head).to_bytes(4) + head + self.database
+        return _MAGIC + zlib.crc32(body).to_bytes(4) + body
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> CompiledRules:
+        """Raises ValueError for anything but the output of `to_bytes`."""
+        start = len(_MAGIC) + 4
+        if data[: len(_MAGIC)] != _MAGIC or zlib.crc32(data[start:]).to_bytes(4) != data[len(_MAGIC) : start]:
+            raise ValueError("no compiled rules, or damaged ones")
+        size = int.from_bytes(data[start : start + 4])
+        head = json.loads(data[start + 4 : start + 4 + size])
+        rules = tuple(CompiledRule(**{name: _frozen(value) for name, value in rule.items()}) for rule in head["rules"])
+        return cls(rules, tuple(head["markers"]), data[start + 4 + size :])
+
+
+def _frozen(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def compile_rules(ruleset: Ruleset, markers: Sequence[str] = ()) -> CompiledRules:
+    """Raises `RuleError` for a rule that the native engine refuses."""
+    rules = tuple(map(_compile_rule, ruleset.entries))
+    marker_triggers = [f"(?i:{''.join(map(_escape, marker))})" for marker in markers]
+    expressions = [(trigger, number) for number, rule in enumerate(rules) for trigger in rule.triggers]
+    expressions += [(trigger, len(rules) + number) for number, trigger in enumerate(marker_triggers)]
+    try:
+        database = native(expressions)
+    except hyperscan.HyperscanError as error:
+        _name_the_culprit(ruleset, rules)
+        raise RuleError("all rules", None, None, f"the native engine refuses them together: {error}") from error
+    return CompiledRules(rules, tuple(markers), hyperscan.dumpb(database))
+
+
+def native(expressions: Iterable[tuple[str, int]]) -> hyperscan.Database:
+    """A block-mode database of (pattern, id)."""
+    pairs = list(expressions) or [("\\x00promptguard\\x00", 0)]  # an empty database is refused
+    database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
+    database.compile(
+        expressions=[text.encode() for text, _ in pairs], ids=[number for _, number in pairs], flags=[0] * len(pairs)
+    )
+    return database
+
+
+def _name_the_culprit(ruleset: Ruleset, rules: Sequence[CompiledRule]) -> None:
+    for entry, rule in zip(ruleset.entries, rules, strict=True):
+        try:
+            native([(trigger, 0) for trigger in rule.triggers])
+        except hyperscan.HyperscanError as error:
+            raise RuleError(entry.file, rule.id, "pattern", f"the native engine refuses it: {error}") from error
+
+
+def _compile_rule(entry: Entry) -> CompiledRule:
+    rule = entry.rule
+    if rule.structure is not None and rule.structure not in STRUCTURES:
+        raise RuleError(entry.file, rule.id, "structure", f"is one of {', '.join(STRUCTURES)}")
+    node = _with_secret(tree(rule))
+    keywords = () if not rule.keywords or pattern.always_contains(node, rule.keywords) else rule.keywords
+    triggers, back = _keyword_triggers(node, keywords, rule.keyword_distance) if keywords else _plain_triggers(node, rule.boundaries.left)
+    distance = rule.keyword_distance if keywords else 0
+    secret = next(part for part in pattern.walk(node) if isinstance(part, pattern.Group) and part.name == "secret")
+    return CompiledRule(
+        id=rule.id,
+        version=rule.version,
+        name=rule.name,
+        why=rule.why,
+        vendor=entry.vendor.id,
+        severity=int(Severity[rule.severity.upper()]),
+        prior=_PRIORS[rule.confidence],
+        specificity=rule.specificity,
+        confirm=_confirm(node, rule.boundaries.left, rule.boundaries.right),
+        triggers=triggers,
+        back=back,
+        width=pattern.most_width(node, utf8=True),
+        left=_UTF8 * max(distance, CONTEXT),
+        keywords=keywords,
+        keyword_distance=distance,
+        opening=pattern.prefix(node),
+        prefix=_public_prefix(secret),
+        entropy=rule.entropy,
+        max_token_ratio=rule.tokens.max_ratio if rule.tokens else None,
+        checksum=(rule.checksum.algorithm, rule.checksum.over, rule.checksum.equals) if rule.checksum else None,
+        structure=rule.structure,
+        deny_words=tuple(word.lower() for word in rule.deny.words),
+        deny_patterns=rule.deny.patterns,
+        placeholders=rule.deny.placeholders,
+        paths_only=rule.paths.only,
+        paths_never=rule.paths.never,
+        rotate=rule.rotate,
+    )
+
+
+def _with_secret(node: pattern.Node) -> pattern.Node:
+    named = any(isinstance(part, pattern.Group) and part.name == "secret" for part in pattern.walk(node))
+    return node if named else pattern.Group(node, "secret")
+
+
+def _public_prefix(secret: pattern.Group) -> str:
+    """The literal start of the value, unless it is most of the value: that much says what it is and gives nothing away."""
+    literal = pattern.prefix(secret)
+    return literal if len(literal) * 2 <= pattern.least_width(secret) else ""
+
+
+def _confirm(node: pattern.Node, left: str, right: str) -> str:
+    before = f"(?:(?<!{_class(left)})|(?<={_ESCAPES}))" if left else ""
+    after = f"(?!{_class(right)})" if right else ""
+
+    def around(name: str, body: str) -> str:
+        group = f"(?P<{name}>{body})"
+        return before + group + after if name == "secret" else group
+
+    return pattern.render(node, around)
+
+
+def _class(text: str) -> str:
+    return pattern.render(pattern.parse(text))
+
+
+def _plain_triggers(node: pattern.Node, left: str) -> tuple[tuple[str, ...], int]:
+    """The pattern's head, its left boundary before it where the secret comes first."""
+    head = _shortened(pattern.head(node))
+    first = pattern.items_of(node)[0]
+    bounded = left and isinstance(first, pattern.Group) and first.name == "secret"
+    return ((_boundary(left) if bounded else "") + pattern.render_bytes(head),), pattern.most_width(head, utf8=True)
+
+
+def _boundary(left: str) -> str:
+    chars = pattern.parse(left)
+    assert isinstance(chars, pattern.Chars), "checked when loaded"
+    others = pattern.Chars(pattern.ASCII & ~chars.mask, not chars.wide)
+    return f"(?:^|{pattern.render(others)}|{_ESCAPES})"
+
+
+def _keyword_triggers(
+    node: pattern.Node, keywords: Sequence[str], distance: int
+) -> tuple[tuple[str, ...], int]:
+    """Keyword, then at most what may lie between it and the match, then the pattern's head."""
+    head = _shortened(pattern.head(node))
+    words = "|".join("".join(map(_escape, word)) for word in keywords)
+    trigger = f"(?i:{words})[\\x00-\\xff]{{0,{_UTF8 * distance}}}{pattern.render_bytes(head)}"
+    return (trigger,), pattern.most_width(head, utf8=True)
+
+
+def _shortened(node: pattern.Node) -> pattern.Node:
+    """The same head, a long repeat at its end cut short."""
+    match node:
+        case pattern.Sequence(items) if items:
+            return pattern.Sequence((*items[:-1], _shortened(items[-1])))
+        case pattern.Choice(branches):
+            return pattern.Choice(tuple(map(_shortened, branches)))
+        case pattern.Repeat(pattern.Chars() as item, least, most) if least == most and least > _TAIL:
+            return pattern.Repeat(item, _TAIL, _TAIL)
+        case _:
+            return node
+
+
+def _escape(char: str) -> str:
+    return char if char.isascii() and char.isalnum() else "".join(f"\\x{byte:02x}" for byte in char.encode())
+
+
+FIELDS = tuple(field.name for field in fields(CompiledRule))
+"""Names of a compiled rule's fields: part of the cache's key, so that a change of shape is a change of key."""

@@ -1,0 +1,37 @@
+"""One native pass over UTF-8 bytes: which rules could match, and where?
+
+The one rule: nothing that a rule's exact pattern matches is missed; too much may be reported. Offsets are bytes.
+"""
+
+from __future__ import annotations
+
+import threading
+
+import hyperscan
+
+from promptguard.engine.compile import CompiledRules
+
+
+class Prefilter:
+    """The native database, usable from many threads: a scratch space may serve one scan at a time, so each has its own."""
+
+    def __init__(self, compiled: CompiledRules) -> None:
+        self._database = hyperscan.loadb(compiled.database, hyperscan.HS_MODE_BLOCK)
+        self._threads = threading.local()
+
+    def hits(self, data: bytes | memoryview) -> list[tuple[int, int]]:
+        """(id, end offset) of everything that fired, in order of offsets. Releases the GIL while it looks."""
+        found: list[tuple[int, int]] = []
+        append = found.append  # a callback may only append: exceptions and truthy answers would end the scan
+
+        def fired(number: int, _start: int, end: int, _flags: int, _context: object) -> None:
+            append((number, end))
+
+        self._database.scan(data, match_event_handler=fired, scratch=self._scratch())
+        return found
+
+    def _scratch(self) -> hyperscan.Scratch:
+        scratch: hyperscan.Scratch | None = getattr(self._threads, "scratch", None)
+        if scratch is None:
+            scratch = self._threads.scratch = hyperscan.Scratch(self._database)
+        return scratch
