@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,7 @@ class Repository:
         return self.run("git", "commit", "--message", "a change", *options)
 
 
+@cache
 def token() -> str:
     """A GitHub token that looks live."""
     rules = load(read(folder())).by_id

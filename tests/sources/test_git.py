@@ -15,7 +15,7 @@ import pytest
 
 from promptguard.errors import GitError, UnreadableError
 from promptguard.model import BLOCK_BYTES, Document, Skipped
-from promptguard.sources.git import commits, first_commit, staged
+from promptguard.sources.git import commits, first_commit, staged, top
 
 posix = pytest.mark.skipif(os.name == "nt", reason="needs POSIX files")
 linux = pytest.mark.skipif(sys.platform != "linux", reason="needs names that are no UTF-8")
@@ -427,6 +427,20 @@ class TestFirstCommit:
         shallow = str(tmp_path / "shallow")
         subprocess.run(("git", "clone", "--quiet", "--depth=2", repository.folder.as_uri(), shallow), check=True)
         assert first_commit(shallow) is None
+
+
+def test_paths_start_from_the_top(repository: Any, repository_in: Callable[..., Any], tmp_path: Path) -> None:
+    """Excludes are written from a folder of the user's; git's paths can be compared with them only from here."""
+    repository.write("src/deep/a")
+    here = os.path.realpath(repository.folder)
+    assert top(".") == top("src/deep") == top(str(repository.folder / "src")) == here
+    os.chdir("src/deep")
+    assert top(".") == here
+    bare = tmp_path / "bare.git"
+    repository_in(bare, "--bare")
+    assert top(str(bare)) == os.path.realpath(bare)
+    with pytest.raises(GitError, match="not a git repository"):
+        top(str(tmp_path))
 
 
 @pytest.mark.parametrize(

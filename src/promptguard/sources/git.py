@@ -69,6 +69,12 @@ def first_commit(folder: str) -> str | None:
     return None if is_cut else commit.removeprefix(b"commit ").decode()
 
 
+def top(folder: str) -> str:
+    """The folder that git's paths start from: the work tree's top, or a bare repository itself. Raises `GitError`."""
+    upward = plumbing.path_of(plumbing.ask(folder, "rev-parse", "--show-cdup")).removesuffix("\n")
+    return os.path.realpath(os.path.join(folder, upward))
+
+
 class _Change(NamedTuple):
     """A path that a commit, or the index, sets to a blob."""
 

@@ -25,7 +25,7 @@ _WORDS = re.compile(
     | insert[_\- ] | enter[_\- ]your | fill[_\- ]?(?:me|in) | put[_\- ](?:your|it) | todo | fixme | foo[_\- ]?bar
     | not[_\- ]?(?:a[_\- ])?(?:real|secret|used) | sample | fake | (?:my|some|any|the|a)[_\- ](?:api|secret|token|key|pass)
     | (?<![a-z]) (?:null|none|undefined|nil|empty|true|false|default|optional|required|string|hidden|masked|removed) (?![a-z])
-    | test[_\-]?(?:key|token|secret|value) | x{4} | \*{3} | \.{3} | …
+    | test[_\-]?(?:key|token|secret|value) | x{4,} | \*{3,} | \.{3,} | …
     """
 )
 _SEQUENCES = ("0123456789", "9876543210", "abcdefghijklmnopqrstuvwxyz", "qwertyuiop", "asdfghjkl", "zxcvbnm", "0123456789abcdef")
