@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, BinaryIO
 from promptguard.baseline.match import fingerprint
 from promptguard.baseline.inline import MARKERS, Directives
 from promptguard.cache import Cache, key_of
-from promptguard.engine.compile import FIELDS, CompiledRules, compile_rules
-from promptguard.engine.scanner import Part
+from promptguard.engine.compiled import FIELDS, CompiledRules
+from promptguard.engine.prefilter import check_database
 from promptguard.engine.scanner import Scanner as _Scanner
 from promptguard.errors import GitError, UnreadableError
 from promptguard.model import Confidence, Document, Finding, Skipped, Summary
@@ -29,8 +29,11 @@ from promptguard.rules import shipped
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
+    from datetime import date
 
+    from promptguard.baseline.match import Entry as BaselineEntry
     from promptguard.baseline.match import Matcher
+    from promptguard.baseline.store import Baseline
     from promptguard.config import Configuration
     from promptguard.rules.check import Look
     from promptguard.rules.load import Entry, Ruleset
@@ -76,9 +79,12 @@ def compiled_rules(rule_folders: tuple[Path, ...] = ()) -> CompiledRules:
     key = key_of(_rule_files(rule_folders), *FIELDS, *MARKERS, *_versions())
     if data := store.get(key):
         try:
-            return CompiledRules.from_bytes(data)
+            compiled = CompiledRules.from_bytes(data)
+            check_database(compiled.database)
         except ValueError:
-            pass  # written by a version that used the same key for another shape: compile again
+            pass  # damaged: compile again
+        else:
+            return compiled
     compiled = _compiled_anew(rule_folders)
     store.put(key, compiled.to_bytes())
     return compiled
@@ -96,6 +102,8 @@ def _rule_files(folders: Iterable[Path]) -> list[Path]:
 
 
 def _compiled_anew(rule_folders: tuple[Path, ...]) -> CompiledRules:
+    from promptguard.engine.compile import compile_rules
+
     loaded = ruleset(rule_folders)
     compiled = compile_rules(loaded, MARKERS)
     own = [entry for entry in loaded.entries if not entry.trusted]
@@ -116,6 +124,7 @@ def ruleset(rule_folders: Iterable[Path] = ()) -> Ruleset:
 
 def check_rules(entries: Iterable[Entry], loaded: Ruleset, compiled: CompiledRules | None = None) -> Iterator[Exception]:
     """What is wrong with the examples of these entries, as `RuleError`s."""
+    from promptguard.engine.compile import compile_rules
     from promptguard.rules.check import check
 
     looker = _Looker(compiled or compile_rules(loaded))
@@ -146,6 +155,11 @@ class ScanRun:
 
     findings: Iterator[Finding]
     _tally: _Tally
+
+    @property
+    def paths(self) -> set[str]:
+        """Of the documents that were looked at to their end."""
+        return self._tally.paths
 
     def summary(self) -> Summary:
         return self._tally.summary()
@@ -228,6 +242,7 @@ class _Tally:
         self._accepted = accepted
         self._began = time.monotonic()
         self.documents = self.bytes = self._findings = self._allowed = 0
+        self.paths: set[str] = set()
         self._skipped: list[Skipped] = []
         self._unused: list[str] = []
 
@@ -240,8 +255,7 @@ class _Tally:
             self._skipped.append(outcome.skipped)
         else:
             self.documents += 1
-            if self._accepted:
-                self._accepted.see(outcome.path)
+            self.paths.add(outcome.path)
         for finding in outcome.findings:
             if self._accepted and self._accepted.accepts(finding):
                 self._allowed += 1
@@ -250,7 +264,7 @@ class _Tally:
                 yield finding
 
     def summary(self) -> Summary:
-        unused = [*self._unused, *(self._accepted.unused() if self._accepted else ())]
+        unused = [*self._unused, *(self._accepted.unused(self.paths) if self._accepted else ())]
         return Summary(
             documents=self.documents,
             bytes=self.bytes,
@@ -346,19 +360,14 @@ class Accepted:
 
     def __init__(self, matcher: Matcher, folder: Path) -> None:
         self._matcher, self._folder = matcher, folder
-        self._seen: set[str] = set()
-
-    def see(self, path: str) -> None:
-        """A document was looked at: entries at its path can be judged."""
-        self._seen.add(relative_to(self._folder, path))
-
     def accepts(self, finding: Finding) -> bool:
         return self._matcher.accepts(rebased(finding, self._folder))
 
-    def unused(self) -> Iterator[str]:
-        """Entries for documents that were looked at, without any use."""
+    def unused(self, paths: Iterable[str]) -> Iterator[str]:
+        """Entries that were of no use, for the documents at these paths."""
+        seen = {relative_to(self._folder, path) for path in paths}
         yield from (f"{entry} (expired)" for entry in self._matcher.expired())
-        yield from map(str, self._matcher.unused(self._seen.__contains__))
+        yield from map(str, self._matcher.unused(seen.__contains__))
 
 
 def rebased(finding: Finding, folder: Path) -> Finding:
@@ -372,6 +381,64 @@ def relative_to(folder: Path, path: str) -> str:
         return os.path.relpath(path, folder).replace(os.sep, "/")
     except ValueError:  # another drive
         return path
+
+
+def create_baseline(
+    file: Path, run: ScanRun, reason: str = "", expires: date | None = None, others: Sequence[Path] = ()
+) -> Iterator[str]:
+    """A new baseline of a scan's findings, or of those that other tools' files accept; says what it did."""
+    from promptguard.baseline import importers
+    from promptguard.baseline.store import Baseline
+
+    found = _rebased_findings(run, file)
+    taken_over = [importers.accepted(other) for other in others]
+    if taken_over:
+        found = [finding for finding in found if any([accepts(finding) for accepts in taken_over])]
+    made = Baseline.create(found, reason, expires)
+    made.write(file)
+    yield f"{file}: {len(made.entries)} entries for {len(found)} findings"
+    for other, accepts in zip(others, taken_over, strict=True):
+        yield from (f"{other}: accepts what was not found: {label}" for label in accepts.unmatched())
+    yield from _not_looked_at(run)
+
+
+def update_baseline(file: Path, run: ScanRun, reason: str = "", expires: date | None = None) -> Iterator[str]:
+    """Accepts a scan's findings too; says what it did."""
+    from datetime import date as today
+
+    from promptguard.baseline.store import Baseline
+
+    old = Baseline.read(file)
+    found = _rebased_findings(run, file)
+    new = old.update(found, reason, expires, today=today.today(), exists=partial(_exists, file.parent))
+    yield from _written(file, old.entries, new)
+    yield from _not_looked_at(run)
+
+
+def prune_baseline(file: Path, run: ScanRun) -> Iterator[str]:
+    """Drops the entries for documents of this scan that none of its findings needs; says what it did."""
+    from promptguard.baseline.store import Baseline
+
+    old = Baseline.read(file)
+    found = _rebased_findings(run, file)
+    seen = {relative_to(file.parent, path) for path in run.paths}
+    gone = partial(_exists, file.parent)
+    new = old.prune(found, exists=gone, covers=lambda path: path in seen or not gone(path))
+    yield from _written(file, old.entries, new)
+    yield from _not_looked_at(run)
+
+
+def _rebased_findings(run: ScanRun, file: Path) -> list[Finding]:
+    return [rebased(finding, file.parent) for finding in run.findings]
+
+
+def _written(file: Path, before: frozenset[BaselineEntry], new: Baseline) -> Iterator[str]:
+    new.write(file)
+    yield f"{file}: {len(new.entries)} entries, {len(new.entries - before)} new, {len(before - new.entries)} dropped"
+
+
+def _not_looked_at(run: ScanRun) -> Iterator[str]:
+    return (f"skipped {item.origin.path}: {item.reason}" for item in run.summary().skipped)
 
 
 def files(paths: Iterable[str], configuration: Configuration, *, ignore: bool = True) -> Iterator[Document | Skipped]:
@@ -411,13 +478,6 @@ def stdin(stream: BinaryIO, name: str) -> Iterator[Document]:
     return stdin(stream, name)
 
 
-def version() -> str:
-    """Of the installed package."""
-    from importlib.metadata import version
-
-    return version("promptguard-secrets")
-
-
 def check(paths: Sequence[Path] = ()) -> Iterator[Exception]:
     """What is wrong with the rules in these files, the shipped ones where there are none. Raises `RuleError`."""
     from promptguard.rules.load import Ruleset, parse, read
@@ -433,6 +493,8 @@ def check(paths: Sequence[Path] = ()) -> Iterator[Exception]:
 
 def describe(entry: Entry) -> Iterator[tuple[str, str]]:
     """A rule for a person to read, as (field, text)."""
+    from promptguard.engine.compile import compile_rules
+
     rule = entry.rule
     compiled = compile_rules(_only(entry)).rules[0]
     yield "rule", f"{rule.id}, version {rule.version}, from {entry.file}"

@@ -15,6 +15,7 @@ from typing import NoReturn
 import click
 
 from promptguard.errors import PromptguardError
+from promptguard.version import VERSION
 
 COULD_NOT_LOOK = 2
 
@@ -36,7 +37,7 @@ class Commands(click.Group):
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="promptguard-secrets", prog_name="promptguard")
+@click.version_option(VERSION, prog_name="promptguard")
 def promptguard() -> None:
     """Keeps credentials away from language models: finds them wherever text lives."""
 

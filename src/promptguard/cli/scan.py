@@ -19,6 +19,7 @@ from promptguard.cli.progress import progress
 from promptguard.config import Configuration
 from promptguard.errors import ConfigurationError
 from promptguard.model import Confidence, Finding, Severity, Summary
+from promptguard.version import VERSION
 
 FOUND, COULD_NOT_LOOK = 1, 2
 
@@ -76,7 +77,7 @@ def command(
     worst = _Worst()
     with _opened(output) as stream, progress(lambda: run.looked_at, wanted=not quiet):
         options = reports.Options(
-            show_secrets=show_secrets, colour=_wants_colour(stream), verbose=verbose, version=guard.version()
+            show_secrets=show_secrets, colour=_wants_colour(stream), verbose=verbose, version=VERSION
         )
         reports.load(format_).report(reports.Run(worst.watch(run.findings), run.summary), stream, options)
     summary = run.summary()

@@ -11,28 +11,16 @@ The one rule: a trigger may fire too often, never too seldom.
 
 from __future__ import annotations
 
-import json
-import math
-import zlib
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
 
 import hyperscan
 
+from promptguard.engine.compiled import CONTEXT, RIGHT, UTF8, CompiledRule, CompiledRules
 from promptguard.engine.evidence.structure import STRUCTURES
 from promptguard.errors import RuleError
 from promptguard.model import Severity
 from promptguard.rules import pattern
 from promptguard.rules.load import Entry, Ruleset, tree
-
-CONTEXT = 64
-"""Characters on either side of a match that evidence may look at."""
-
-_UTF8 = 4
-"""The most bytes that one character takes."""
-
-RIGHT = _UTF8 * CONTEXT
-"""Bytes after a match that boundaries and evidence look at."""
 
 _TAIL = 48
 """Repeats at the end of a trigger are cut to this: longer ones make the native state machine large, not more exact."""
@@ -41,95 +29,6 @@ _PRIORS = {"low": 0.35, "medium": 0.65, "high": 0.9}
 
 _ESCAPES = r"\\[abfnrtv0]|\\u[0-9A-Fa-f]{4}|\\x[0-9A-Fa-f]{2}|%[0-9A-Fa-f]{2}"
 """Escape sequences that end in a letter or digit and still are a boundary: `\\nAKIA…` in JSON, `%3DAKIA…` in a URL."""
-
-_MAGIC = b"promptguard-rules/1\n"
-
-
-@dataclass(frozen=True, slots=True)
-class CompiledRule:
-    """What the engine needs of a rule, flat, so that it can be read back without its YAML."""
-
-    id: str
-    version: int
-    name: str
-    why: str
-    vendor: str
-    severity: int
-    prior: float
-    """Probability that a match is real before any evidence."""
-    specificity: int
-    confirm: str
-    """The exact pattern for `regex`, boundaries included; the group `secret` always exists."""
-    triggers: tuple[str, ...]
-    """For the native engine."""
-    back: int
-    """Bytes: how far before a trigger's end a match may start."""
-    width: int
-    """Bytes of the longest match."""
-    left: int
-    """Bytes before the match that keywords, boundaries and evidence look at."""
-    keywords: tuple[str, ...]
-    """Empty where the pattern itself always holds one."""
-    keyword_distance: int
-    opening: str
-    """The literal text that every match begins with."""
-    prefix: str
-    """The public literal that every value begins with."""
-    entropy: float | None
-    max_token_ratio: float | None
-    checksum: tuple[str, str, str] | None
-    """Algorithm, group summed over, group that states the sum."""
-    structure: str | None
-    deny_words: tuple[str, ...]
-    deny_patterns: tuple[str, ...]
-    placeholders: bool
-    paths_only: tuple[str, ...]
-    paths_never: tuple[str, ...]
-    rotate: str | None
-
-    @property
-    def log_odds(self) -> float:
-        """The prior as log-odds, the scale on which evidence adds up."""
-        return math.log(self.prior / (1 - self.prior))
-
-
-@dataclass(frozen=True, slots=True)
-class CompiledRules:
-    """Rules, literals that the same pass reports, and the native database of both.
-
-    In the database, rule n has the id n and marker m the id `len(rules) + m`.
-    """
-
-    rules: tuple[CompiledRule, ...]
-    markers: tuple[str, ...]
-    """Lower-case literals that are none of the rules' business (allow comments); matched in any case."""
-    database: bytes
-
-    @property
-    def reach(self) -> int:
-        """Bytes on either side of a place that can decide about it: what neighbouring chunks must share."""
-        return max((rule.width + max(rule.left, RIGHT) for rule in self.rules), default=0)
-
-    def to_bytes(self) -> bytes:
-        """For a cache; `from_bytes` reads it back."""
-        head = json.dumps({"rules": [asdict(rule) for rule in self.rules], "markers": self.markers}).encode()
-        body = len(head).to_bytes(4) + head + self.database
-        return _MAGIC + zlib.crc32(body).to_bytes(4) + body
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> CompiledRules:
-        """Raises ValueError for anything but the output of `to_bytes`."""
-        start = len(_MAGIC) + 4
-        if data[: len(_MAGIC)] != _MAGIC or zlib.crc32(data[start:]).to_bytes(4) != data[len(_MAGIC) : start]:
-            raise ValueError("no compiled rules, or damaged ones")
-        size = int.from_bytes(data[start : start + 4])
-        head = json.loads(data[start + 4 : start + 4 + size])
-        rules = tuple(CompiledRule(**{name: _frozen(value) for name, value in rule.items()}) for rule in head["rules"])
-        return cls(rules, tuple(head["markers"]), data[start + 4 + size :])
-
-
-def _frozen(value: object) -> object:
-    return tuple(value) if isinstance(value, list) else value
 
 
 def compile_rules(ruleset: Ruleset, markers: Sequence[str] = ()) -> CompiledRules:
@@ -143,7 +42,8 @@ def compile_rules(ruleset: Ruleset, markers: Sequence[str] = ()) -> CompiledRule
     except hyperscan.HyperscanError as error:
         _name_the_culprit(ruleset, rules)
         raise RuleError("all rules", None, None, f"the native engine refuses them together: {error}") from error
-    return CompiledRules(rules, tuple(markers), hyperscan.dumpb(database))
+    reach = max((rule.width + max(rule.left, RIGHT) for rule in rules), default=0)
+    return CompiledRules(rules, tuple(markers), hyperscan.dumpb(database), reach)
 
 
 def native(expressions: Iterable[tuple[str, int]]) -> hyperscan.Database:
@@ -186,7 +86,7 @@ def _compile_rule(entry: Entry) -> CompiledRule:
         triggers=triggers,
         back=back,
         width=pattern.most_width(node, utf8=True),
-        left=_UTF8 * max(distance, CONTEXT),
+        left=UTF8 * max(distance, CONTEXT),
         keywords=keywords,
         keyword_distance=distance,
         opening=pattern.prefix(node),
@@ -251,7 +151,7 @@ def _keyword_triggers(
     """Keyword, then at most what may lie between it and the match, then the pattern's head."""
     head = _shortened(pattern.head(node))
     words = "|".join("".join(map(_escape, word)) for word in keywords)
-    trigger = f"(?i:{words})[\\x00-\\xff]{{0,{_UTF8 * distance}}}{pattern.render_bytes(head)}"
+    trigger = f"(?i:{words})[\\x00-\\xff]{{0,{UTF8 * distance}}}{pattern.render_bytes(head)}"
     return (trigger,), pattern.most_width(head, utf8=True)
 
 
@@ -270,7 +170,3 @@ def _shortened(node: pattern.Node) -> pattern.Node:
 
 def _escape(char: str) -> str:
     return char if char.isascii() and char.isalnum() else "".join(f"\\x{byte:02x}" for byte in char.encode())
-
-
-FIELDS = tuple(field.name for field in fields(CompiledRule))
-"""Names of a compiled rule's fields: part of the cache's key, so that a change of shape is a change of key."""

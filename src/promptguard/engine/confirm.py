@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
-from promptguard.engine.compile import CONTEXT, RIGHT, CompiledRule
+from promptguard.engine.compiled import CONTEXT, RIGHT, CompiledRule
 from promptguard.engine.encoding import ENCODING, char_start
 from promptguard.engine.matches import Candidate
 

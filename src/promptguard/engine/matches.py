@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from promptguard.model import Confidence, Evidence, Secret, Span
 
 if TYPE_CHECKING:
-    from promptguard.engine.compile import CompiledRule
+    from promptguard.engine.compiled import CompiledRule
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,15 @@ import threading
 
 import hyperscan
 
-from promptguard.engine.compile import CompiledRules
+from promptguard.engine.compiled import CompiledRules
+
+
+def check_database(data: bytes) -> None:
+    """Raises ValueError for a database that the native engine refuses: damaged, or made for another processor."""
+    try:
+        hyperscan.loadb(data, hyperscan.HS_MODE_BLOCK)
+    except hyperscan.HyperscanError as error:
+        raise ValueError(f"the native engine refuses the database: {error!r}") from error
 
 
 class Prefilter:

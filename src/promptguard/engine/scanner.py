@@ -11,15 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from promptguard.engine.compile import CompiledRules
+from promptguard.engine.compiled import CompiledRules
 from promptguard.engine.confirm import candidates
 from promptguard.engine.encoding import ENCODING, char_start, utf8_blocks
-from promptguard.engine.evidence import Profile, weigh
-from promptguard.engine.evidence.tokens import TokenCounter
 from promptguard.engine.excerpt import Excerpts
 from promptguard.engine.matches import Match
 from promptguard.engine.places import Place
@@ -29,6 +27,8 @@ from promptguard.model import Confidence, Document, Finding, Secret, Severity, S
 
 if TYPE_CHECKING:
     import regex
+
+    from promptguard.engine.evidence.weigh import Profile, Weigher
 
 LOOKAHEAD = 16_384
 """Bytes that neighbouring parts of a document share at least: how far an allow comment on a long line is seen."""
@@ -72,11 +72,17 @@ class Scanner:
         self.reach = max(compiled.reach, LOOKAHEAD)
         self.fingerprint = fingerprint
         self._prefilter = Prefilter(compiled)
-        self._tokens = TokenCounter(vocabulary)
+        self._vocabulary = vocabulary
         self._pattern = cache(self._compile)
 
+    @cached_property
+    def _weigher(self) -> Weigher:
+        from promptguard.engine.evidence.weigh import Weigher  # not needed by the many texts that have no hit
+
+        return Weigher(self._vocabulary)
+
     def _compile(self, number: int) -> regex.Pattern[str]:
-        import regex  # not needed by the many texts that have no hit
+        import regex  # likewise
 
         return regex.compile(self.compiled.rules[number].confirm, regex.ASCII)
 
@@ -136,7 +142,7 @@ class Scanner:
         for candidate in candidates(rule, self._pattern(number), data, sorted(ends)):
             if not start <= candidate.start < stop:
                 continue
-            weighing = weigh(candidate, self._tokens, profile, path)
+            weighing = self._weigher.weigh(candidate, profile, path)
             if weighing and Confidence.of(weighing.score):
                 span = Span(candidate.start, candidate.end)
                 secret = Secret(candidate.value)

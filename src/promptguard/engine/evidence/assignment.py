@@ -1,7 +1,7 @@
 """What is assigned to a name that sounds like a secret: a value, or one more word of the program?
 
-Only rules whose pattern names a group `key` are judged here, because their shape alone says little. Each trait of the
-value and of the name it is assigned to moves the log-odds; `benchmarks/detection.py` shows what each is worth.
+Only rules whose pattern names a group `key`, or `user` beside a password, are judged here, because their shape alone
+says little. Each trait of the value and of the name it is assigned to moves the log-odds.
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ WEIGHTS = {
     "long": (0.6, "is long"),
     "compared": (-0.3, "is compared, not assigned"),
     "argument": (-0.8, "is an argument"),
+    "misfit": (-3.0, "is not what such a name holds"),
+    "nowhere": (-0.7, "belongs to a host of examples"),
 }
 
 RATIO_PIVOT, RATIO_SLOPE = 2.5, 1.0
@@ -44,7 +46,7 @@ RATIO_LEAST, RATIO_MOST = -2.5, 1.2
 
 def judge(candidate: Candidate, tokens: TokenCounter) -> Iterator[Evidence]:
     """One piece of evidence for each trait that is there."""
-    if "key" not in candidate.groups:
+    if not candidate.groups.keys() & {"key", "user"}:
         return
     total = 0.0
     for trait in traits(candidate):
@@ -63,16 +65,20 @@ class _Assignment:
     """All of the identifier that the value is assigned to, as far as it can be seen."""
     op: str
     value: str
-    quoted: bool
 
 
 def traits(candidate: Candidate) -> Iterator[str]:
     """The names of the traits that a candidate has; keys of `WEIGHTS`."""
     groups = candidate.groups
-    key = (groups["key"] or "") + (groups.get("tail") or "")
+    if groups.get("key") is None:
+        yield from _of_value(_Assignment(groups.get("user") or "", ":", candidate.value))
+        if _NOWHERE.search(groups.get("host") or ""):
+            yield "nowhere"
+        return
+    key = groups["key"] + (groups.get("tail") or "")
     before = candidate.before[: candidate.before.rfind(key)] if key in candidate.before else ""
     owner = re.search(r"[\w.\-]*$", before)
-    assignment = _Assignment((owner[0] if owner else "") + key, groups.get("op") or "=", candidate.value, "quote" in groups)
+    assignment = _Assignment((owner[0] if owner else "") + key, groups.get("op") or "=", candidate.value)
     yield from _of_value(assignment)
     yield from _of_name(assignment)
 
@@ -114,6 +120,8 @@ def _of_name(assignment: _Assignment) -> Iterator[str]:
         yield "digest"
     if _DESCRIBED.search(assignment.name):
         yield "described"
+    if any(name.search(assignment.name) and not shape.fullmatch(assignment.value) for name, shape in _SHAPES):
+        yield "misfit"
     if assignment.op in ("==", "===", "!="):
         yield "compared"
     elif assignment.op in ("(", ","):
@@ -126,9 +134,12 @@ def _is_similar(name: str, value: str) -> bool:
     return len(theirs) >= 4 and len(ours) >= 3 and (theirs in ours or ours in theirs)
 
 
+_SHAPES = ((re.compile(r"(?i)aws_?secret_?(?:access_?)?key"), re.compile(r"[0-9A-Za-z+/=]{40}")),)
+"""Names whose values have one well-known shape."""
+
 _CODE = re.compile(
     r"""(?x)
-      [()]  | -> | :: | => | \[\d*\] | ;$ | ^\$ | ^% | ^& | \$\{? [a-zA-Z_]
+      [()]  | ^[,:;=] | -> | :: | => | \[\d*\] | ;$ | ^\$ | ^% | ^& | \$\{? [a-zA-Z_]
     | ^ (?: self | this | os | process | config | settings | request | req | options | params | args | props | env | ctx ) [.\[]
     | ^ [A-Za-z_]\w* (?: \. [A-Za-z_]\w* )+ $
     | ^ [<{\[] | [>}\]] $ | [{}<>]
@@ -141,6 +152,7 @@ _PATH = re.compile(
       | java | go | rb | php | xml | md | sh | log | db | sql | com | org | net | io | local | svc ) $
     """
 )
+_NOWHERE = re.compile(r"(?i)^(?:host(?:name)?|server|db|localhost|127\.0\.0\.1|.*\bexample(?:\.\w+)?|.*\.(?:test|invalid))\d?$")
 _EMAIL = re.compile(r"[\w.+\-]+@[\w\-]+(?:\.[\w\-]+)+")
 _VERSION = re.compile(r"v?\d+(?:[.:/_\-T]\d+){1,6}[A-Za-z]?|\d+(?:\.\d+)*[-.]?(?:alpha|beta|rc|dev|snapshot)[\d.\-]*|[A-Z]{3,8}-?\d{1,4}")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -153,7 +165,7 @@ _PLAIN = re.compile(
     | char | varchar | void | var | self | this | default | required | optional | enabled? | disabled? | unknown | value | values
     | user(?:name)? | admin | root | guest | name | email | login | basic | bearer | digest | ntlm | oauth2? | jwt | header | cookie | query
     | body | form | input | output | hidden | submit | prompt | label | title | click | change | error | failed | success | invalid
-    | missing | empty | expired | access | refresh | public | private | shared | primary | secondary | master | base64 | utf-?8 | ascii
+    | missing | empty | pass(?:word|wd)?\d{0,3} | pwd\d? | pw\d? | secret | token | key | letmein\d{0,3} | hunter2 | qwerty\d{0,3} | expired | access | refresh | public | private | shared | primary | secondary | master | base64 | utf-?8 | ascii
     """
 )
 _VOCABULARY = re.compile(r"(?i)passw(?:or)?d|passphrase|secret|token|credential|api[_-]?key|access[_-]?key|auth(?:entic|oriz)|login|username")

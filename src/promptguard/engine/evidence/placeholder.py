@@ -55,9 +55,9 @@ def likeness(value: str) -> Evidence | None:
         return Evidence("placeholder", _CERTAIN if strong else _HINT, "holds a placeholder's word")
     if len(value) >= 6 and _is_monotonous(value):
         return Evidence("placeholder", _CERTAIN, "repeats itself")
-    share = _sequential_share(value)
-    if share > 0.5 and len(value) >= 8:
-        return Evidence("placeholder", _LIKELY if share < 0.8 else _CERTAIN, "counts up or follows the keyboard")
+    share = max(_sequential_share(value), _interleaved_share(value)) if len(value) >= 8 else 0.0
+    if share > 0.5:
+        return Evidence("placeholder", _HINT if share < 0.8 else _LIKELY, "counts up or follows the keyboard")
     return None
 
 
@@ -68,6 +68,14 @@ def _is_monotonous(value: str) -> bool:
     if most / len(value) > 0.6 or (len(value) >= 16 and len(counts) <= 4):
         return True
     return any(value == (value[:period] * len(value))[: len(value)] for period in range(1, min(len(value) // 2, 12) + 1))
+
+
+def _interleaved_share(value: str) -> float:
+    """For `a1b2c3d4`: how much both its letters and its digits, read apart, follow a sequence."""
+    letters, digits = ("".join(filter(kind, value)) for kind in (str.isalpha, str.isdigit))
+    if min(len(letters), len(digits)) < _SEQUENTIAL:
+        return 0.0
+    return min(_sequential_share(letters), _sequential_share(digits))
 
 
 def _sequential_share(value: str) -> float:

@@ -67,17 +67,29 @@ def is_macaroon(candidate: Candidate) -> bool:
     return False
 
 
+_ARMOUR = re.compile(r"-----[^-]{1,60}-----")
+_HEADER = re.compile(r"(?m)^[ \t>|#*/\"']*[A-Za-z][A-Za-z-]{1,30}: .*$")
+_BASE64_WORD = re.compile(r"[A-Za-z0-9+/]+={0,2}")
+
+
 def is_pem(candidate: Candidate) -> bool:
-    """Lines between BEGIN and END that are base 64 of something; encrypted keys carry headers first."""
-    text = candidate.value.replace("\\r", "").replace("\\n", "\n").replace("\\", "")
-    body = re.sub(r"-----[^-]{1,60}-----|(?m:^[ \t>|#*/\"']*[A-Za-z-]{2,30}: .*$)", "", text)
-    letters = re.sub(r"[^A-Za-z0-9+/=]", "", body)
-    return len(letters) >= 40 and decoded(letters[: len(letters) // 4 * 4]) is not None and len(set(letters)) > 12
+    """Words of base 64 between BEGIN and END, most of them long; encrypted keys carry headers first, and source code
+    puts quotes, escapes and signs around the lines."""
+    text = candidate.value.replace("\\r", "").replace("\\n", "\n")
+    body = _HEADER.sub("", _ARMOUR.sub("\n", text))
+    words = [word for word in re.split(r"[\s\"'`,+;\\>|#*]+(?=\s|$)|[\s\"'`,;\\>|#*()]+", body) if word]
+    if sum(map(len, words)) < 40 or not all(map(_BASE64_WORD.fullmatch, words)):
+        return False
+    short = sum(len(word) < 16 for word in words)
+    return short <= 1 + len(words) // 4 and len(set(body)) > 12
 
 
 def is_aws_key_id(candidate: Candidate) -> bool:
     """Twelve digits of account number, in base 32 after the four letters of its kind."""
     return re.fullmatch("[A-Z2-7]{16}", candidate.value[4:20]) is not None
+
+
+_STAND_IN = re.compile(r"(?:my|your|some)?[ _-]?(?:pass(?:word)?|secret|token|pwd|key|x+|\*+)|x-oauth-basic|changeme|example")
 
 
 def is_basic_auth(candidate: Candidate) -> bool:
@@ -86,9 +98,10 @@ def is_basic_auth(candidate: Candidate) -> bool:
     if data is None or b":" not in data[1:-2]:
         return False
     try:
-        return data.decode().isprintable()
+        text = data.decode()
     except UnicodeDecodeError:
         return False
+    return text.isprintable() and not _STAND_IN.fullmatch(text.partition(":")[2].lower())
 
 
 _BECH32 = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
