@@ -29,13 +29,13 @@ demo: $(INSTALLED)
 
 test: lint
 	@echo '== pytest'
-	@$(BIN)/pytest -n 2 -m 'not slow'
+	@$(BIN)/pytest -n 2 --dist loadgroup -m 'not slow'
 	@echo '== promptguard scan .'
 	@$(BIN)/promptguard scan .
 
 test-all: lint
 	@echo '== pytest, at length'
-	@$(BIN)/pytest -n 2 --hypothesis-profile thorough
+	@$(BIN)/pytest -n 2 --dist loadgroup --hypothesis-profile thorough
 	@echo '== promptguard scan .'
 	@$(BIN)/promptguard scan .
 

@@ -42,7 +42,7 @@ def check(entries: Iterable[Entry], rules: Mapping[str, Rule], look: Looker) -> 
 
 def _problems(rule: Rule, rules: Mapping[str, Rule], look: Looker) -> Iterator[tuple[str, str]]:
     for number, template in enumerate(rule.examples, 1):
-        if not all(look(rule, text).is_reported for text in _filled(rule, template, rules)):
+        if not all(_is_found(rule, look(rule, text)) for text in _filled(rule, template, rules)):
             yield "examples", f"example {number} is not reported; widen the rule or mend the example"
     for number, counter in enumerate(rule.counter_examples, 1):
         looks = [look(rule, text) for text in _filled(rule, counter.text, rules)]
@@ -50,6 +50,11 @@ def _problems(rule: Rule, rules: Mapping[str, Rule], look: Looker) -> Iterator[t
             yield "counter_examples", f"counter-example {number} is reported; tighten the rule or drop the example"
         elif counter.at == "redact" and any(seen.is_redacted for seen in looks):
             yield "counter_examples", f"counter-example {number} is redacted; tighten the rule or drop `at: redact`"
+
+
+def _is_found(rule: Rule, look: Look) -> bool:
+    """A rule of low confidence is made for sanitizing: without further evidence nothing of it is reported."""
+    return look.is_redacted if rule.confidence == "low" else look.is_reported
 
 
 def _filled(rule: Rule, template: str, rules: Mapping[str, Rule]) -> Iterator[str]:

@@ -36,7 +36,7 @@ WEIGHTS = {
     "long": (0.6, "is long"),
     "compared": (-0.3, "is compared, not assigned"),
     "argument": (-0.8, "is an argument"),
-    "misfit": (-3.0, "is not what such a name holds"),
+    "misfit": (-4.5, "is not what such a name holds"),
     "nowhere": (-0.7, "belongs to a host of examples"),
 }
 
@@ -131,7 +131,7 @@ def _of_name(assignment: _Assignment) -> Iterator[str]:
 def _is_similar(name: str, value: str) -> bool:
     """The value repeats the name, or the name the value, leaving punctuation and digits aside."""
     ours, theirs = (re.sub("[^a-z]", "", text.lower()) for text in (name, value))
-    return len(theirs) >= 4 and len(ours) >= 3 and (theirs in ours or ours in theirs)
+    return 0.6 * len(value) <= len(theirs) >= 4 <= len(ours) and (theirs in ours or ours in theirs)
 
 
 _SHAPES = ((re.compile(r"(?i)aws_?secret_?(?:access_?)?key"), re.compile(r"[0-9A-Za-z+/=]{40}")),)
@@ -139,7 +139,7 @@ _SHAPES = ((re.compile(r"(?i)aws_?secret_?(?:access_?)?key"), re.compile(r"[0-9A
 
 _CODE = re.compile(
     r"""(?x)
-      [()]  | ^[,:;=] | -> | :: | => | \[\d*\] | ;$ | ^\$ | ^% | ^& | \$\{? [a-zA-Z_]
+      [()]  | ^[,:;=] | -> | :: | => | \[\d*\] | ;$ | ^\$ | ^% | ^& | \$\{
     | ^ (?: self | this | os | process | config | settings | request | req | options | params | args | props | env | ctx ) [.\[]
     | ^ [A-Za-z_]\w* (?: \. [A-Za-z_]\w* )+ $
     | ^ [<{\[] | [>}\]] $ | [{}<>]
@@ -153,7 +153,7 @@ _PATH = re.compile(
     """
 )
 _NOWHERE = re.compile(r"(?i)^(?:host(?:name)?|server|db|localhost|127\.0\.0\.1|.*\bexample(?:\.\w+)?|.*\.(?:test|invalid))\d?$")
-_EMAIL = re.compile(r"[\w.+\-]+@[\w\-]+(?:\.[\w\-]+)+")
+_EMAIL = re.compile(r"[\w.+\-]+@(?:[\w\-]+(?:\.[\w\-]+)+)?")
 _VERSION = re.compile(r"v?\d+(?:[.:/_\-T]\d+){1,6}[A-Za-z]?|\d+(?:\.\d+)*[-.]?(?:alpha|beta|rc|dev|snapshot)[\d.\-]*|[A-Z]{3,8}-?\d{1,4}")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _CONSTANT = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")

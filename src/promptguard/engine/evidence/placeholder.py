@@ -33,6 +33,8 @@ _SEQUENTIAL = 5
 """Characters in a row that follow a sequence before it counts as one."""
 
 
+_ALPHABET = re.compile("|".join("abcdefghijklmnopqrstuvwxyz"[at : at + 7] for at in range(20)), re.IGNORECASE)
+
 _RUNS = frozenset(
     (sequence * 2)[start : start + _SEQUENTIAL] for sequence in _SEQUENCES for start in range(len(sequence))
 )
@@ -55,7 +57,9 @@ def likeness(value: str) -> Evidence | None:
         return Evidence("placeholder", _CERTAIN if strong else _HINT, "holds a placeholder's word")
     if len(value) >= 6 and _is_monotonous(value):
         return Evidence("placeholder", _CERTAIN, "repeats itself")
-    share = max(_sequential_share(value), _interleaved_share(value)) if len(value) >= 8 else 0.0
+    if _ALPHABET.search(value) or _interleaved_share(value) >= 0.5:
+        return Evidence("placeholder", _CERTAIN, "spells the alphabet")
+    share = _sequential_share(value) if len(value) >= 8 else 0.0
     if share > 0.5:
         return Evidence("placeholder", _HINT if share < 0.8 else _LIKELY, "counts up or follows the keyboard")
     return None
