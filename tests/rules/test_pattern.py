@@ -66,7 +66,10 @@ def test_what_is_outside_the_subset_is_refused_with_its_position(text: str, posi
 @pytest.mark.parametrize(
     "text",
     [
-        pytest.param("[a-", marks=pytest.mark.xfail(strict=True, raises=IndexError, reason="_class_char reads past the end of `[a-`")),
+        pytest.param(
+            "[a-",
+            marks=pytest.mark.xfail(strict=True, raises=IndexError, reason="_class_char reads past the end of `[a-`"),
+        ),
         pytest.param(
             "(" * 5000 + "a" + ")" * 5000,
             marks=pytest.mark.xfail(strict=True, raises=RecursionError, reason="the parser has no limit on nesting"),
@@ -74,7 +77,9 @@ def test_what_is_outside_the_subset_is_refused_with_its_position(text: str, posi
         ),
         pytest.param(
             "a{" + "9" * 5000 + "}",
-            marks=pytest.mark.xfail(strict=True, reason="int() refuses counts of more than 4300 digits with a bare ValueError"),
+            marks=pytest.mark.xfail(
+                strict=True, reason="int() refuses counts of more than 4300 digits with a bare ValueError"
+            ),
             id="count",
         ),
     ],
@@ -93,9 +98,11 @@ def test_what_is_accepted_is_a_pattern_to_python_too(text: str) -> None:
     try:
         parse(text)
     except PatternError as error:
-        assert 0 <= error.position <= len(text)
+        refused_at = error.position
+    else:
+        re.compile(text, re.ASCII)
         return
-    re.compile(text, re.ASCII)
+    assert 0 <= refused_at <= len(text)
 
 
 _HAS_A_KNOWN_FAULT = re.compile(r"-$|\\[dws]-|(?s:\(\?[ai]*x.*[ \n]\?)")
@@ -105,8 +112,14 @@ _HAS_A_KNOWN_FAULT = re.compile(r"-$|\\[dws]-|(?s:\(\?[ai]*x.*[ \n]\?)")
 @pytest.mark.parametrize(
     "text",
     [
-        pytest.param("(?x) a{3} ?", marks=pytest.mark.xfail(strict=True, raises=re.error, reason="a blank before the lazy sign is skipped")),
-        pytest.param(r"[\d-a]", marks=pytest.mark.xfail(strict=True, raises=re.error, reason="a range from a shorthand is read as a dash")),
+        pytest.param(
+            "(?x) a{3} ?",
+            marks=pytest.mark.xfail(strict=True, raises=re.error, reason="a blank before the lazy sign is skipped"),
+        ),
+        pytest.param(
+            r"[\d-a]",
+            marks=pytest.mark.xfail(strict=True, raises=re.error, reason="a range from a shorthand is read as a dash"),
+        ),
     ],
 )
 def test_what_python_refuses_is_refused(text: str) -> None:
@@ -176,8 +189,9 @@ def _larger(draw: st.DrawFn, inner: st.SearchStrategy[Piece], names: list[str]) 
             return f"(?:{'|'.join(piece for piece, _ in pieces)})", draw(st.sampled_from(pieces))[1]
         case "repeat":
             least = draw(st.integers(0, 2))
-            most = least + draw(st.integers(0, 2))
-            count = draw(st.sampled_from([f"{{{least},{most}}}", f"{{{least},{most}}}?"]))
+            most = max(1, least + draw(st.integers(0, 2)))
+            lazy = "?" if draw(st.booleans()) and (least, most) != (1, 1) else ""  # {1}? has a test of its own
+            count = f"{{{least},{most}}}{lazy}"
             return f"(?:{text}){count}", sample * draw(st.integers(least, most))
         case _:
             return text, sample
@@ -196,7 +210,7 @@ def patterns(draw: st.DrawFn) -> Piece:
 
 _LOSES_FOLDS = "_merge_folds takes `\\x2d)(?i:k` and `\\b)(?i:k` for the end and begin of folded letters"
 _LOSES_ITS_FOLD = re.compile(r"\\[^)]{1,3}\)")
-"""Groups that end in an escape: left out of folded patterns as long as `test_folds_reach_every_letter` fails for them."""
+"""Groups that end in an escape: left out while `test_folds_reach_every_letter` fails for them."""
 _generated = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 
 
@@ -220,6 +234,12 @@ def _matched(compiled: re.Pattern[str], text: str) -> list[re.Match[str]]:
 def test_folds_reach_every_letter(text: str, subject: str, written: Callable[[pattern.Node], str]) -> None:
     """`(?i)` that stops half way misses the variable names of shells and of half the world's configuration."""
     assert regex.search(written(parse(text)), subject, regex.ASCII)
+
+
+@pytest.mark.xfail(strict=True, reason="render writes `a{1}?` as `a?`: an empty count and a lazy sign make an option")
+def test_exactly_once_stays_exactly_once() -> None:
+    """A lazy sign after `{1}` changes nothing for Python; it must not make the part optional for us."""
+    assert not regex.fullmatch(pattern.render(parse("key(?:_id){1}?")), "key")
 
 
 @given(piece=patterns())
@@ -262,7 +282,11 @@ def test_the_native_pattern_fires_wherever_the_pattern_matches(piece: Piece) -> 
     text, subject = piece
     node = parse(text)
     assume(pattern.least_width(node) > 0)
-    ends = _native_ends(pattern.render_bytes(node), subject)
+    try:
+        ends = _native_ends(pattern.render_bytes(node), subject)
+    except hyperscan.HyperscanError:
+        assume(False)  # it can never match, or is too large: the rule is refused with a complaint
+        raise
     for found in _matched(re.compile(text, re.ASCII), subject):
         assert len(subject[: found.end()].encode()) in ends
 
@@ -297,8 +321,16 @@ def test_open_repeats_take_the_width_they_are_given() -> None:
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("abc", "abc"), ("(?P<secret>ab[c])d", "ab"), ("(?:ab)cd?", "abc"), ("(?i)ab", ""), ("a|b", ""), (r"(?:x(?:y|z))w", "x"), ("é€1.", "é€1")],
-)  # fmt: skip
+    [
+        ("abc", "abc"),
+        ("(?P<secret>ab[c])d", "ab"),
+        ("(?:ab)cd?", "abc"),
+        ("(?i)ab", ""),
+        ("a|b", ""),
+        (r"(?:x(?:y|z))w", "x"),
+        ("é€1.", "é€1"),
+    ],
+)
 def test_the_prefix_is_what_every_match_begins_with(text: str, expected: str) -> None:
     """It is shown in the value's place and saves trying other places: one character too many is a leak or a loss."""
     assert pattern.prefix(parse(text)) == expected
@@ -325,8 +357,15 @@ def test_a_word_that_is_always_contained_is_in_every_match(piece: Piece, word: s
 
 @pytest.mark.parametrize(
     ("text", "is_certain"),
-    [("my-acme-key", True), ("(?i:Acme)[a-z]", True), ("(?:acme|acme2)x", True), ("(?:acme|other)x", False), ("(?:acme)?x", False), ("ac[m]e", False)],
-)  # fmt: skip
+    [
+        ("my-acme-key", True),
+        ("(?i:Acme)[a-z]", True),
+        ("(?:acme|acme2)x", True),
+        ("(?:acme|other)x", False),
+        ("(?:acme)?x", False),
+        ("ac[m]e", False),
+    ],
+)
 def test_keywords_inside_the_pattern_are_recognised(text: str, is_certain: bool) -> None:
     """Otherwise `ACME_KEY=…` would need the word twice."""
     assert pattern.always_contains(parse(text), ("acme",)) is is_certain

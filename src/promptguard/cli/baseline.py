@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from promptguard import guard
-from promptguard.cli.options import chosen, jobs_of, what
+from promptguard.cli.options import chosen, folders_of, jobs_of, what
 from promptguard.config import Configuration
 from promptguard.errors import BaselineError
 from promptguard.model import Confidence
@@ -102,11 +102,12 @@ def _found(
     no_ignore: bool,
     stdin_name: str,
     rule_folders: tuple[Path, ...],
+    extended: bool,
     jobs: int | None,
 ) -> guard.ScanRun:
     """A scan of everything down to what is reported, allow comments heeded, no baseline."""
     looked_for = chosen(paths, staged, commits, no_ignore, stdin_name)
-    scanner = guard.project_scanner(configuration, rule_folders, None)
+    scanner = guard.project_scanner(configuration, folders_of(rule_folders, extended), None)
     return guard.scan(
         looked_for.documents(configuration),
         scanner,

@@ -17,6 +17,7 @@ import click
 from promptguard import guard
 from promptguard.config import Configuration
 from promptguard.model import Document, Skipped
+from promptguard.rules import shipped
 
 F = TypeVar("F", bound=Callable[..., Any])  # Any: click hands options over by name
 
@@ -59,6 +60,7 @@ def what(command: F) -> F:
                 metavar="DIR",
                 help="More rules: a folder of *.yaml, or a file. May be repeated.",
             ),
+            click.option("--extended", is_flag=True, help="Also the rules that name more vendors; about half the speed."),
             click.option("--jobs", "-j", type=click.IntRange(1, 256), metavar="N", help="Threads; default: one a core."),
         )
     ):
@@ -73,6 +75,11 @@ def chosen(paths: tuple[str, ...], staged: bool, commits: str | None, no_ignore:
     if "-" in paths and len(paths) > 1:
         raise click.UsageError("standard input (-) cannot be combined with other paths")
     return What(tuple(paths), staged, commits, not no_ignore, stdin_name)
+
+
+def folders_of(rule_folders: tuple[Path, ...], extended: bool) -> tuple[Path, ...]:
+    """The rules asked for beside the default ones."""
+    return (shipped.extended(), *rule_folders) if extended else rule_folders
 
 
 def jobs_of(jobs: int | None, configuration: Configuration) -> int:

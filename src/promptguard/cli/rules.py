@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from promptguard import guard
+from promptguard.cli.options import folders_of
 from promptguard.errors import RuleError
 
 _FOLDER = click.Path(exists=True, path_type=Path)
@@ -19,9 +20,10 @@ def command() -> None:
 
 @command.command("list")
 @click.option("--rules", "folders", type=_FOLDER, multiple=True, help="More rules: a folder of *.yaml, or a file.")
-def list_rules(folders: tuple[Path, ...]) -> None:
+@click.option("--extended", is_flag=True, help="Also the rules that name more vendors.")
+def list_rules(folders: tuple[Path, ...], extended: bool) -> None:
     """Every rule: id, severity, prior confidence, name."""
-    loaded = guard.ruleset(folders)
+    loaded = guard.ruleset(folders_of(folders, extended))
     width = max(len(rule.id) for rule in loaded)
     for rule in sorted(loaded, key=lambda rule: rule.id):
         click.echo(f"{rule.id:{width}}  {rule.severity:8}  {rule.confidence:6}  {rule.name}")
@@ -34,7 +36,7 @@ def list_rules(folders: tuple[Path, ...]) -> None:
 @click.option("--rules", "folders", type=_FOLDER, multiple=True, help="More rules: a folder of *.yaml, or a file.")
 def show(rule_id: str, folders: tuple[Path, ...]) -> None:
     """One rule, as the engine has it."""
-    loaded = guard.ruleset(folders)
+    loaded = guard.ruleset(folders_of(folders, extended=True))
     entry = next((entry for entry in loaded.entries if entry.rule.id == rule_id), None)
     if entry is None:
         raise click.ClickException(f"no rule is called {rule_id}; `promptguard rules list` shows them all")

@@ -14,7 +14,7 @@ from typing import TextIO
 import click
 
 from promptguard import guard, reports
-from promptguard.cli.options import chosen, jobs_of, what
+from promptguard.cli.options import chosen, folders_of, jobs_of, what
 from promptguard.cli.progress import progress
 from promptguard.config import Configuration
 from promptguard.errors import ConfigurationError
@@ -48,6 +48,7 @@ def command(
     no_ignore: bool,
     stdin_name: str,
     rule_folders: tuple[Path, ...],
+    extended: bool,
     jobs: int | None,
     format_: str,
     output: Path | None,
@@ -68,7 +69,7 @@ def command(
     looked_for = chosen(paths, staged, commits, no_ignore, stdin_name)
     run = guard.scan(
         looked_for.documents(replace(configuration, exclude=()) if no_allow else configuration),
-        guard.project_scanner(configuration, rule_folders, baseline),
+        guard.project_scanner(configuration, folders_of(rule_folders, extended), baseline),
         minimum=Confidence[(min_confidence or configuration.min_confidence).upper()],
         jobs=jobs_of(jobs, configuration),
         inline=not no_allow,

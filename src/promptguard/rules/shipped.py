@@ -13,3 +13,9 @@ def folder() -> Path:
     here = Path(__file__).parent
     installed = here.parent / "_rules"
     return installed if installed.is_dir() else here.parents[2] / "rules"
+
+
+def extended() -> Path:
+    """The folder of rules that name more vendors: what they know by a name beside it costs the native engine time, and
+    most of it is found by the generic rules anyway, without the vendor's name."""
+    return folder() / "extended"
