@@ -27,15 +27,18 @@ demo: $(INSTALLED)
 	@$(BIN)/promptguard scan .demo; code=$$?; test $$code -eq 1 || { \
 		echo "the demo should leak: exit code 1 expected, got $$code" >&2; exit 1; }
 
+# A file's tests stay on one process: some files share a fixture that takes most of their time.
+PYTEST := $(BIN)/pytest -n 2 --dist loadfile
+
 test: lint
 	@echo '== pytest'
-	@$(BIN)/pytest -n 2 --dist loadgroup -m 'not slow'
+	@$(PYTEST) -m 'not slow'
 	@echo '== promptguard scan .'
 	@$(BIN)/promptguard scan .
 
 test-all: lint
 	@echo '== pytest, at length'
-	@$(BIN)/pytest -n 2 --dist loadgroup --hypothesis-profile thorough
+	@$(PYTEST) --hypothesis-profile thorough
 	@echo '== promptguard scan .'
 	@$(BIN)/promptguard scan .
 

@@ -15,7 +15,7 @@ import pytest
 
 SEEDS = Path(__file__).parents[1] / "seeds"
 HARBOUR = SEEDS / "harbour"
-CREDENTIAL = re.compile(r"\{\{(?:rule:(?P<rule>[a-z0-9-]+)|password:\d+|pem:[a-z0-9]+)\}\}")
+CREDENTIAL = re.compile(r"\{\{(?:rule:(?P<rule>[a-z0-9-]+)|password:\d+|from:[^{}]+|pem:[a-z0-9]+)\}\}")
 
 Place = tuple[str, int]
 

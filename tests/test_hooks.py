@@ -19,9 +19,6 @@ from promptguard.rules.generate import secret_of
 from promptguard.rules.load import load, read
 from promptguard.rules.shipped import folder
 
-# One worker, because setting pre-commit's environment up takes most of the time.
-pytestmark = pytest.mark.xdist_group("hooks")
-
 TOP = Path(__file__).parents[1]
 PACKAGE = ("src", "rules", "pyproject.toml", "README.md", "LICENSE", "NOTICE", ".pre-commit-hooks.yaml")
 PRE_COMMIT = [sys.executable, "-m", "pre_commit"]

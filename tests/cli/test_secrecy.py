@@ -100,10 +100,10 @@ def test_the_users_folders_hold_no_value(
     assert kept[0].stat().st_mode & 0o077 == 0
 
 
-def test_no_value_is_seen_among_the_processes(
+def test_history_is_told_without_a_value(
     promptguard: Command, tree: Path, repository: Callable[..., str], values: list[str]
 ) -> None:
-    """Text from a commit's message or a path must not travel where the scan takes only blobs."""
+    """A commit's message may hold one too, and its report is read by the whole team."""
     repository("add", ".")
     repository("commit", "--quiet", "--message", f"uses {values[0]}")
     done = promptguard("scan", "--commits", "HEAD", "--format", "json", "-v")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import sys
@@ -75,6 +76,7 @@ def command(
         inline=not no_allow,
         accepted=None if no_allow else guard.accepted(configuration, baseline),
     )
+    gc.freeze()  # what is loaded by now stays; looking at it again and again would take a tenth of a scan
     worst = _Worst()
     with _opened(output) as stream, progress(lambda: run.looked_at, wanted=not quiet):
         options = reports.Options(

@@ -73,6 +73,7 @@ def _compile_rule(entry: Entry) -> CompiledRule:
     triggers, back = _keyword_triggers(node, keywords, rule.keyword_distance) if keywords else _plain_triggers(node, rule.boundaries.left)
     distance = rule.keyword_distance if keywords else 0
     secret = next(part for part in pattern.walk(node) if isinstance(part, pattern.Group) and part.name == "secret")
+    starter = _starter(node)
     return CompiledRule(
         id=rule.id,
         version=rule.version,
@@ -90,6 +91,8 @@ def _compile_rule(entry: Entry) -> CompiledRule:
         keywords=keywords,
         keyword_distance=distance,
         opening=pattern.prefix(node),
+        starter=pattern.render(starter, lambda name, body: f"(?:{body})") if starter else "",
+        starter_width=pattern.most_width(starter) if starter else 0,
         prefix=_public_prefix(secret),
         entropy=rule.entropy,
         max_token_ratio=rule.tokens.max_ratio if rule.tokens else None,
@@ -107,6 +110,13 @@ def _compile_rule(entry: Entry) -> CompiledRule:
 def _with_secret(node: pattern.Node) -> pattern.Node:
     named = any(isinstance(part, pattern.Group) and part.name == "secret" for part in pattern.walk(node))
     return node if named else pattern.Group(node, "secret")
+
+
+def _starter(node: pattern.Node) -> pattern.Node | None:
+    """The first part of a pattern, where it is a choice of words or the like."""
+    first = pattern.items_of(node)[0]
+    worth_it = isinstance(first, pattern.Group) and first.name != "secret" and pattern.least_width(first) >= 3
+    return first if worth_it and pattern.most_width(first) <= 32 else None
 
 
 def _public_prefix(secret: pattern.Group) -> str:

@@ -53,6 +53,10 @@ class CompiledRule:
     keyword_distance: int
     opening: str
     """The literal text that every match begins with."""
+    starter: str
+    """A short pattern that matches where every match begins; empty where there is none worth asking first."""
+    starter_width: int
+    """Characters of its longest match."""
     prefix: str
     """The public literal that every value begins with."""
     entropy: float | None

@@ -19,12 +19,19 @@ if TYPE_CHECKING:
     import regex
 
 def candidates(
-    rule: CompiledRule, pattern: regex.Pattern[str], data: bytes, ends: Sequence[int]
+    rule: CompiledRule,
+    pattern: regex.Pattern[str],
+    starter: regex.Pattern[str] | None,
+    data: bytes,
+    ends: Sequence[int],
 ) -> Iterator[Candidate]:
-    """What the rule's pattern accepts near the given trigger ends (ascending), by start; a secret is yielded once."""
+    """What the rule's pattern accepts near the given trigger ends (ascending), by start; a secret is yielded once.
+
+    `pattern` and `starter` are the rule's, compiled.
+    """
     last = (-1, -1)
     for low, high in _regions(rule.back, ends):
-        for candidate in _in_region(rule, pattern, data, low, high):
+        for candidate in _in_region(rule, pattern, starter, data, low, high):
             if (candidate.start, candidate.end) != last:
                 last = (candidate.start, candidate.end)
                 yield candidate
@@ -42,13 +49,18 @@ def _regions(back: int, ends: Sequence[int]) -> Iterator[tuple[int, int]]:
 
 
 def _in_region(
-    rule: CompiledRule, pattern: regex.Pattern[str], data: bytes, low: int, high: int
+    rule: CompiledRule,
+    pattern: regex.Pattern[str],
+    starter: regex.Pattern[str] | None,
+    data: bytes,
+    low: int,
+    high: int,
 ) -> Iterator[Candidate]:
     begin = char_start(data, max(0, low - rule.left))
     text = data[begin : char_start(data, high + rule.width + RIGHT)].decode(*ENCODING)
     at = _Offsets(text, begin)
     first, last = at.char(data, low), at.char(data, high)
-    for match in _matches(pattern, rule.opening, text, first, last):
+    for match in _matches(rule, pattern, starter, text, first, last):
         if rule.keywords and not _has_keyword(rule, text, match.start()):
             continue
         start, end = match.span("secret")
@@ -64,18 +76,33 @@ def _in_region(
 
 
 def _matches(
-    pattern: regex.Pattern[str], opening: str, text: str, first: int, last: int
+    rule: CompiledRule,
+    pattern: regex.Pattern[str],
+    starter: regex.Pattern[str] | None,
+    text: str,
+    first: int,
+    last: int,
 ) -> Iterator[regex.Match[str]]:
-    """The match at every start in [first, last) that has one. A literal opening saves trying all the others, and
-    looking far behind `last` for a match that starts there."""
-    if not opening:
+    """The match at every start in [first, last) that has one. Knowing how matches begin saves trying all other starts,
+    and looking far behind `last` for a match that starts there."""
+    if rule.opening:
+        starts = _occurrences(rule.opening, text, first, last)
+    elif starter:
+        found = starter.finditer(text, first, last + rule.starter_width, overlapped=True)
+        starts = (match.start() for match in found if match.start() < last)
+    else:
         yield from takewhile(lambda match: match.start() < last, pattern.finditer(text, first, overlapped=True))
         return
-    at = text.find(opening, first)
-    while 0 <= at < last:
-        if match := pattern.match(text, at):
+    for start in starts:
+        if match := pattern.match(text, start):
             yield match
-        at = text.find(opening, at + 1)
+
+
+def _occurrences(literal: str, text: str, first: int, last: int) -> Iterator[int]:
+    at = text.find(literal, first)
+    while 0 <= at < last:
+        yield at
+        at = text.find(literal, at + 1)
 
 
 def _has_keyword(rule: CompiledRule, text: str, start: int) -> bool:

@@ -73,7 +73,7 @@ class Scanner:
         self.fingerprint = fingerprint
         self._prefilter = Prefilter(compiled)
         self._vocabulary = vocabulary
-        self._pattern = cache(self._compile)
+        self._patterns = cache(self._compile)
 
     @cached_property
     def _weigher(self) -> Weigher:
@@ -81,10 +81,12 @@ class Scanner:
 
         return Weigher(self._vocabulary)
 
-    def _compile(self, number: int) -> regex.Pattern[str]:
+    def _compile(self, number: int) -> tuple[regex.Pattern[str], regex.Pattern[str] | None]:
         import regex  # likewise
 
-        return regex.compile(self.compiled.rules[number].confirm, regex.ASCII)
+        rule = self.compiled.rules[number]
+        starter = regex.compile(rule.starter, regex.ASCII) if rule.starter else None
+        return regex.compile(rule.confirm, regex.ASCII), starter
 
     def matches(
         self, text: str | bytes, *, left: str | bytes = "", final: bool = True, profile: Profile = "scan"
@@ -139,7 +141,7 @@ class Scanner:
         self, number: int, data: bytes, ends: list[int], start: int, stop: int, profile: Profile, path: str | None
     ) -> Iterator[Match]:
         rule = self.compiled.rules[number]
-        for candidate in candidates(rule, self._pattern(number), data, sorted(ends)):
+        for candidate in candidates(rule, *self._patterns(number), data, sorted(ends)):
             if not start <= candidate.start < stop:
                 continue
             weighing = self._weigher.weigh(candidate, profile, path)

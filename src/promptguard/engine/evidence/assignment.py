@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 from promptguard.engine.matches import Candidate
 from promptguard.engine.evidence.tokens import TokenCounter
@@ -49,7 +50,7 @@ def judge(candidate: Candidate, tokens: TokenCounter) -> Iterator[Evidence]:
     if not candidate.groups.keys() & {"key", "user"}:
         return
     total = 0.0
-    for trait in traits(candidate):
+    for trait in _traits(_assignment(candidate)):
         weight, note = WEIGHTS[trait]
         total += weight
         yield Evidence("assignment", weight, note)
@@ -59,28 +60,34 @@ def judge(candidate: Candidate, tokens: TokenCounter) -> Iterator[Evidence]:
         yield Evidence("tokens", weight, f"{ratio:.1f} characters per token")
 
 
-@dataclass(frozen=True, slots=True)
-class _Assignment:
+class _Assignment(NamedTuple):
     name: str
-    """All of the identifier that the value is assigned to, as far as it can be seen."""
+    """All of the identifier that the value is assigned to, as far as it can be seen; of a URL, the user."""
     op: str
     value: str
+    host: str | None
+    """Of a URL."""
 
 
-def traits(candidate: Candidate) -> Iterator[str]:
-    """The names of the traits that a candidate has; keys of `WEIGHTS`."""
+def _assignment(candidate: Candidate) -> _Assignment:
     groups = candidate.groups
     if groups.get("key") is None:
-        yield from _of_value(_Assignment(groups.get("user") or "", ":", candidate.value))
-        if _NOWHERE.search(groups.get("host") or ""):
-            yield "nowhere"
-        return
-    key = groups["key"] + (groups.get("tail") or "")
+        return _Assignment(groups.get("user") or "", ":", candidate.value, groups.get("host") or "")
+    key = f"{groups['key']}{groups.get('tail') or ''}"
     before = candidate.before[: candidate.before.rfind(key)] if key in candidate.before else ""
-    owner = re.search(r"[\w.\-]*$", before)
-    assignment = _Assignment((owner[0] if owner else "") + key, groups.get("op") or "=", candidate.value)
-    yield from _of_value(assignment)
-    yield from _of_name(assignment)
+    owner = _OWNER.search(before)
+    return _Assignment((owner[0] if owner else "") + key, groups.get("op") or "=", candidate.value, None)
+
+
+@lru_cache(maxsize=8192)
+def _traits(assignment: _Assignment) -> tuple[str, ...]:
+    """The names of the traits that are there; keys of `WEIGHTS`. Code repeats itself, so answers are remembered."""
+    found = [*_of_value(assignment)]
+    if assignment.host is None:
+        found += _of_name(assignment)
+    elif _NOWHERE.search(assignment.host):
+        found.append("nowhere")
+    return tuple(found)
 
 
 def _of_value(assignment: _Assignment) -> Iterator[str]:
@@ -137,6 +144,7 @@ def _is_similar(name: str, value: str) -> bool:
 _SHAPES = ((re.compile(r"(?i)aws_?secret_?(?:access_?)?key"), re.compile(r"[0-9A-Za-z+/=]{40}")),)
 """Names whose values have one well-known shape."""
 
+_OWNER = re.compile(r"[\w.\-]*$")
 _CODE = re.compile(
     r"""(?x)
       [()]  | ^[,:;=] | -> | :: | => | \[\d*\] | ;$ | ^\$ | ^% | ^& | \$\{

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from functools import lru_cache
 
 from promptguard.engine.matches import Candidate
 from promptguard.model import Evidence
@@ -47,6 +48,7 @@ def judge(candidate: Candidate) -> Evidence | None:
     return likeness(value)
 
 
+@lru_cache(maxsize=8192)
 def likeness(value: str) -> Evidence | None:
     """The strongest sign that a value is a placeholder; None where there is none."""
     if _TEMPLATE.search(value):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from promptguard.engine.matches import Candidate
@@ -31,11 +32,15 @@ class TokenCounter:
     def __init__(self, read: Callable[[], bytes]) -> None:
         self._read, self._lock = read, threading.Lock()
         self._encoding: tiktoken.Encoding | None = None
+        self._counted = lru_cache(maxsize=8192)(self._count)
 
     def ratio(self, value: str) -> float:
         """Characters per token."""
         value = value[:_LONGEST]
-        return len(value) / max(1, len(self._loaded().encode_ordinary(value)))
+        return len(value) / max(1, self._counted(value))
+
+    def _count(self, value: str) -> int:
+        return len(self._loaded().encode_ordinary(value))
 
     def _loaded(self) -> tiktoken.Encoding:
         with self._lock:
@@ -45,15 +50,15 @@ class TokenCounter:
 
 
 def _encoding(data: bytes) -> tiktoken.Encoding:
-    import base64
     import hashlib
+    from binascii import a2b_base64
 
     import tiktoken
 
     if hashlib.sha256(data).hexdigest() != SHA256:
         raise ValueError("the vocabulary file cl100k_base.tiktoken is damaged; install promptguard-secrets again")
-    pairs = (line.split() for line in data.splitlines())
-    ranks = {base64.b64decode(token): int(rank) for token, rank in pairs}
+    fields = data.split()
+    ranks = dict(zip(map(a2b_base64, fields[::2]), map(int, fields[1::2]), strict=True))
     return tiktoken.Encoding("cl100k_base", pat_str=_SPLIT, mergeable_ranks=ranks, special_tokens={})
 
 

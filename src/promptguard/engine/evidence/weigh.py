@@ -21,7 +21,7 @@ from promptguard.model import Evidence
 
 Profile = Literal["scan", "stream"]
 
-HOPELESS = -6.0
+HOPELESS = -4.6
 """Log-odds from which no further evidence could lift a candidate to the lowest threshold: the rest is not asked."""
 
 
@@ -65,10 +65,13 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 
 
 def _evidence(candidate: Candidate, tokens: TokenCounter, profile: Profile, path: str | None) -> Iterator[Evidence]:
-    for kind in (checksum.judge, structure.judge, placeholder.judge, entropy.judge):
+    for kind in (checksum.judge, structure.judge):
         if item := kind(candidate):
             yield item
     yield from assignment.judge(candidate, tokens)
+    for kind in (placeholder.judge, entropy.judge):
+        if item := kind(candidate):
+            yield item
     if item := token_ratio(candidate, tokens):
         yield item
     if profile == "scan":
