@@ -62,7 +62,7 @@ def test_damaged_bytes_are_refused_or_harmless(packed: bytes, place: float, flip
     at = int(place * len(packed))
     changed = bytearray(packed)
     changed[at] ^= flipped
-    with pytest.raises(ValueError, match="damaged|refuses the database"):
+    with pytest.raises(ValueError, match=r"damaged|refuses the database"):
         check_database(CompiledRules.from_bytes(packed[:at]).database)
     try:
         read = CompiledRules.from_bytes(bytes(changed))
@@ -133,7 +133,8 @@ def test_a_keyword_before_the_match_lets_it_through(beside_keyword: Scanner, tex
 
 @pytest.mark.parametrize(
     "text",
-    ["{}", "{} acme", "{}\nacme", "acme\n\n{}", "acme\nx\n{}", "acm {}", "a\ncme {}", "acme" + 27 * "-" + "{}", "acme" + 27 * "€" + "{}"],
+    ["{}", "{} acme", "{}\nacme", "acme\n\n{}", "acme\nx\n{}", "acm {}", "a\ncme {}", "acme" + 27 * "-" + "{}",
+     "acme" + 27 * "€" + "{}"],
 )  # fmt: skip
 def test_without_a_keyword_near_before_it_nothing_matches(beside_keyword: Scanner, text: str) -> None:
     """Twenty letters and digits are everywhere; only nearness makes them a credential."""
@@ -162,7 +163,8 @@ def bounded(scanner_of: Build) -> Scanner:
 
 @pytest.mark.parametrize(
     "text",
-    ["{}", "ä{}ä", "😀{}", "_{}", "-{}", "\n{}\n", "'{}'", r"\n{}", r"\t{}", r"\u000a{}", r"\u000A{}", r"\x0a{}", "%3D{}", "%3d{}", "\x00{}"],
+    ["{}", "ä{}ä", "😀{}", "_{}", "-{}", "\n{}\n", "'{}'", r"\n{}", r"\t{}", r"\u000a{}", r"\u000A{}", r"\x0a{}",
+     "%3D{}", "%3d{}", "\x00{}"],
 )  # fmt: skip
 def test_what_is_no_letter_may_touch_a_secret(bounded: Scanner, text: str) -> None:
     """In JSON an escape ends in a letter, in URLs in a digit: what follows is still the start of a value."""

@@ -30,8 +30,9 @@ SHAPES = [
 ]
 PIECES = [
     "acme_aB3dE5fG", "acme_", "acme", "ACME key =", "=", "= 'aB3dE5fG7h'", "0123456789abcdef", "0f1e2d3c4b5a6978",
-    "user:abcdef@", "user:", "«a€cd»", "«äöüß»", "«", "»", "k123456", "k1234567", "1234567!", "zzz-1234567", "yy1234567",
-    "BEGIN ", "x" * 40, "-END", "id=1234", "key=abc123", "\n", "\r\n", " ", r"\n", r"\u000a", "%3D", "é", "😀", "\ufeff", "-", "_", "\0",
+    "user:abcdef@", "user:", "«a€cd»", "«äöüß»", "«", "»", "k123456", "k1234567", "1234567!", "zzz-1234567",
+    "yy1234567", "BEGIN ", "x" * 40, "-END", "id=1234", "key=abc123", "\n", "\r\n", " ", r"\n", r"\u000a", "%3D",
+    "é", "😀", "\ufeff", "-", "_", "\0",
 ]  # fmt: skip
 
 texts = st.lists(st.sampled_from(PIECES), max_size=12).map("".join)
@@ -84,7 +85,7 @@ def test_markers_fire_in_any_case_behind_the_rules(compiled: Compile) -> None:
 
 
 def test_threads_share_a_prefilter(compiled: Compile) -> None:
-    """The native engine refuses a scratch space that is in use: without one for each thread, scans would fail at random."""
+    """The native engine refuses a scratch space that is in use: without its own, threads would fail at random."""
     prefilter = Prefilter(compiled(*SHAPES))
     data = "".join(PIECES).encode() * 300
     expected = prefilter.hits(data)

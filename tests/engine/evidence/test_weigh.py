@@ -93,7 +93,7 @@ def test_the_vocabulary_is_checked(compiled: Compile, data: bytes) -> None:
     """A truncated vocabulary would count other tokens, and other things would be found on this machine."""
     rule = {"tokens": {"max_ratio": 2.5}}
     scanner = Scanner(compiled(rule), lambda: data, lambda vendor, value: "")
-    with pytest.raises(ValueError, match="vocabulary file .* is damaged") as caught:
+    with pytest.raises(ValueError, match=r"vocabulary file .* is damaged") as caught:
         scanner.matches(f"acme_{VALUE}")
     assert VALUE not in str(caught.value)
 
@@ -120,6 +120,10 @@ def test_the_vocabulary_is_read_once_and_only_when_needed(compiled: Compile) -> 
 # Structures ----------------------------------------------------------------------------------------------------------
 
 
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
 def _base64url(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).decode().rstrip("=")
 
@@ -131,10 +135,10 @@ _WIF = "5HueCGU8rMjxEXxiPuD5BDku4MkFqeZyd4dZ1jvhTVqvbTLvyTJ"  # the example key 
 STRUCTURES = {
     "jwt": (jwt(random.Random(1)), "eyJub3Q" + _base64url(b"a header at all") + ".e30." + VALUE),
     "pem": (pem("rsa", random.Random(1)), f"-----BEGIN RSA PRIVATE KEY-----\n{VALUE}\n-----END RSA PRIVATE KEY-----"),
-    "json-base64": (base64.b64encode(json.dumps({"token": VALUE}).encode()).decode(), base64.b64encode(b'{"token": "' + VALUE.encode()).decode()),
+    "json-base64": (_base64(json.dumps({"token": VALUE}).encode()), _base64(b'{"token": "' + VALUE.encode())),
     "macaroon": (_base64url(b"\x02\x01\x08acme.net\x02\x04abcd" + bytes(range(40))), _base64url(bytes(range(40, 80)))),
     "aws-key-id": ("AKIA" + "".join(RNG.choices(string.ascii_uppercase + "234567", k=16)), "AKIA" + "0189" * 4),
-    "basic-auth": (base64.b64encode(b"clerk:" + VALUE.encode()).decode(), base64.b64encode(b"clerk" + VALUE.encode()).decode()),
+    "basic-auth": (_base64(b"clerk:" + VALUE.encode()), _base64(b"clerk" + VALUE.encode())),
     "bech32": (_BIP173, _BIP173[:-1] + "Q"),
     "base58check": (_WIF, _WIF[:-1] + "K"),
     "luhn": ("4111111111111111", "4111111111111112"),
@@ -212,7 +216,10 @@ def test_likeness_can_be_switched_off(scanner_of: Build) -> None:
 @settings(max_examples=100)
 def test_random_values_are_rarely_taken_for_placeholders(plain: Scanner, value: str) -> None:
     """A value that is dropped as an example is a leak that nobody hears of: certainty needs more than a short word."""
-    words = ("example", "placeholder", "changeme", "dummy", "sample", "fake", "xxxx", "todo", "fixme", "replace", "test", "foobar", "redacted", "notreal", "notused", "notsecret", "changeit", "changethis", "fillme", "fillin")  # fmt: skip
+    words = (
+        "example", "placeholder", "changeme", "dummy", "sample", "fake", "xxxx", "todo", "fixme", "replace", "test",
+        "foobar", "redacted", "notreal", "notused", "notsecret", "changeit", "changethis", "fillme", "fillin",
+    )  # fmt: skip
     runs = ("01234", "12345", "23456", "34567", "45678", "56789", "abcde", "qwert", "asdfg", "zxcvb")
     if not any(word in value.lower() for word in (*words, *runs)):
         assert len(plain.matches(f"acme:{value}")) == 1
@@ -224,7 +231,8 @@ def test_random_values_are_rarely_taken_for_placeholders(plain: Scanner, value: 
 @pytest.fixture(scope="module")
 def assigned(scanner_of: Build) -> Scanner:
     return scanner_of({
-        "pattern": r"(?P<key>(?i:secret|password|token))(?P<tail>\w{0,20})\s{0,2}(?P<op>==|=|:|\()\s{0,2}[\x22']?(?P<secret>[^\s\x22']{6,60})",
+        "pattern": r"""(?x) (?P<key> (?i: secret | password | token ) ) (?P<tail> \w{0,20} )
+            \s{0,2} (?P<op> == | = | : | \( ) \s{0,2} [\x22']? (?P<secret> [^\s\x22']{6,60} )""",
         "confidence": "medium", "boundaries": {"left": "", "right": ""},
     })  # fmt: skip
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import NamedTuple
 
 from promptguard.engine.matches import Candidate
@@ -74,14 +73,20 @@ def _assignment(candidate: Candidate) -> _Assignment:
     if groups.get("key") is None:
         return _Assignment(groups.get("user") or "", ":", candidate.value, groups.get("host") or "")
     key = f"{groups['key']}{groups.get('tail') or ''}"
-    before = candidate.before[: candidate.before.rfind(key)] if key in candidate.before else ""
-    owner = _OWNER.search(before)
-    return _Assignment((owner[0] if owner else "") + key, groups.get("op") or "=", candidate.value, None)
+    return _Assignment(owner_of(candidate) + key, groups.get("op") or "=", candidate.value, None)
 
 
-@lru_cache(maxsize=8192)
+def owner_of(candidate: Candidate) -> str:
+    """What stands of the identifier before the part that the pattern matched: `spring.datasource.` of its password."""
+    key = candidate.groups.get("key")
+    if key is None:
+        return ""
+    owner = _OWNER.search(candidate.before, 0, max(0, candidate.before.rfind(key)))
+    return owner[0] if owner else ""
+
+
 def _traits(assignment: _Assignment) -> tuple[str, ...]:
-    """The names of the traits that are there; keys of `WEIGHTS`. Code repeats itself, so answers are remembered."""
+    """The names of the traits that are there; keys of `WEIGHTS`."""
     found = [*_of_value(assignment)]
     if assignment.host is None:
         found += _of_name(assignment)

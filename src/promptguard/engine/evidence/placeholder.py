@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from functools import lru_cache
 
 from promptguard.engine.matches import Candidate
 from promptguard.model import Evidence
@@ -48,7 +47,6 @@ def judge(candidate: Candidate) -> Evidence | None:
     return likeness(value)
 
 
-@lru_cache(maxsize=8192)
 def likeness(value: str) -> Evidence | None:
     """The strongest sign that a value is a placeholder; None where there is none."""
     if _TEMPLATE.search(value):

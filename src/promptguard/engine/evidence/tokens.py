@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from promptguard.engine.matches import Candidate
@@ -32,15 +31,11 @@ class TokenCounter:
     def __init__(self, read: Callable[[], bytes]) -> None:
         self._read, self._lock = read, threading.Lock()
         self._encoding: tiktoken.Encoding | None = None
-        self._counted = lru_cache(maxsize=8192)(self._count)
 
     def ratio(self, value: str) -> float:
         """Characters per token."""
         value = value[:_LONGEST]
-        return len(value) / max(1, self._counted(value))
-
-    def _count(self, value: str) -> int:
-        return len(self._loaded().encode_ordinary(value))
+        return len(value) / max(1, len(self._loaded().encode_ordinary(value)))
 
     def _loaded(self) -> tiktoken.Encoding:
         with self._lock:

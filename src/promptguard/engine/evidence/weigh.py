@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -20,6 +20,9 @@ from promptguard.engine.evidence.tokens import TokenCounter, token_ratio
 from promptguard.model import Evidence
 
 Profile = Literal["scan", "stream"]
+
+REMEMBERED = 8192
+"""Values whose evidence is kept at a time."""
 
 HOPELESS = -4.6
 """Log-odds from which no further evidence could lift a candidate to the lowest threshold: the rest is not asked."""
@@ -34,22 +37,43 @@ class Weighing:
 
 
 class Weigher:
-    """Weighs candidates; `vocabulary` reads the token vocabulary's file, when a candidate first needs it."""
+    """Weighs candidates; `vocabulary` reads the token vocabulary's file, when a candidate first needs it.
+
+    Code and configuration say the same things again and again, so what a value is worth by itself is remembered.
+    """
 
     def __init__(self, vocabulary: Callable[[], bytes]) -> None:
         self._tokens = TokenCounter(vocabulary)
+        self._remembered: dict[Hashable, tuple[Evidence, ...] | None] = {}
 
     def weigh(self, candidate: Candidate, profile: Profile, path: str | None) -> Weighing | None:
         """None where the rule's `deny` drops the candidate."""
-        if is_denied(candidate):
+        own = self._own(candidate)
+        if own is None:
             return None
-        log_odds, found = candidate.rule.log_odds, []
-        for item in _evidence(candidate, self._tokens, profile, path):
+        log_odds = candidate.rule.log_odds + sum(item.weight for item in own)
+        if profile == "scan" and log_odds > HOPELESS:
+            around = tuple(item for item in (surroundings.judge(candidate), paths.judge(candidate, path)) if item)
+            log_odds += sum(item.weight for item in around)
+            own += around
+        return Weighing(1 / (1 + math.exp(-log_odds)), own)
+
+    def _own(self, candidate: Candidate) -> tuple[Evidence, ...] | None:
+        """What the value, its groups and the name before it say, whatever else stands around them."""
+        key = (candidate.rule.id, candidate.value, assignment.owner_of(candidate), *candidate.groups.values())
+        if key not in self._remembered:
+            if len(self._remembered) >= REMEMBERED:
+                self._remembered.clear()
+            self._remembered[key] = None if is_denied(candidate) else tuple(self._evidence(candidate))
+        return self._remembered[key]
+
+    def _evidence(self, candidate: Candidate) -> Iterator[Evidence]:
+        log_odds = candidate.rule.log_odds
+        for item in _all_evidence(candidate, self._tokens):
+            yield item
             log_odds += item.weight
-            found.append(item)
             if log_odds < HOPELESS:
-                break
-        return Weighing(1 / (1 + math.exp(-log_odds)), tuple(found))
+                return
 
 
 def is_denied(candidate: Candidate) -> bool:
@@ -64,7 +88,7 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern, re.ASCII)
 
 
-def _evidence(candidate: Candidate, tokens: TokenCounter, profile: Profile, path: str | None) -> Iterator[Evidence]:
+def _all_evidence(candidate: Candidate, tokens: TokenCounter) -> Iterator[Evidence]:
     for kind in (checksum.judge, structure.judge):
         if item := kind(candidate):
             yield item
@@ -74,5 +98,3 @@ def _evidence(candidate: Candidate, tokens: TokenCounter, profile: Profile, path
             yield item
     if item := token_ratio(candidate, tokens):
         yield item
-    if profile == "scan":
-        yield from (item for item in (surroundings.judge(candidate), paths.judge(candidate, path)) if item)
