@@ -1,7 +1,7 @@
 """Compiled rules on disk, so that a start with unchanged rules parses no YAML and compiles nothing.
 
-The one rule: the cache is a convenience. Whatever is wrong with it (not writable, damaged, somebody else's, from another
-version) means compiling again, never an error and never a wrong answer. Files appear whole, by renaming.
+The one rule: the cache is a convenience. Whatever is wrong with it (not writable, damaged, somebody else's, from
+another version) means compiling again, never an error and never a wrong answer. Files appear whole, by renaming.
 """
 
 from __future__ import annotations

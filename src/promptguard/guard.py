@@ -17,8 +17,8 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from promptguard.baseline.match import fingerprint
 from promptguard.baseline.inline import MARKERS, Directives
+from promptguard.baseline.match import fingerprint
 from promptguard.cache import Cache, key_of
 from promptguard.engine.compiled import FIELDS, CompiledRules
 from promptguard.engine.prefilter import check_database
@@ -74,7 +74,7 @@ def _user_key() -> bytes:
 
 
 def compiled_rules(rule_folders: tuple[Path, ...] = ()) -> CompiledRules:
-    """From the cache, or compiled now. Raises `RuleError` for what is wrong with a rule, examples of new folders included."""
+    """From the cache, or compiled now. Raises `RuleError` for what is wrong with a rule, or with its examples."""
     store = Cache.of_user()
     key = key_of(_rule_files(rule_folders), *FIELDS, *MARKERS, *_versions())
     if data := store.get(key):
@@ -91,9 +91,10 @@ def compiled_rules(rule_folders: tuple[Path, ...] = ()) -> CompiledRules:
 
 
 def _versions() -> tuple[str, ...]:
-    import hyperscan
+    from importlib import import_module
 
-    return (hyperscan.__version__, str(Path(__file__).stat().st_mtime_ns))
+    engine = import_module("hyperscan._version")  # the package's own stubs do not know its version
+    return (str(engine.__version__), str(Path(__file__).stat().st_mtime_ns))
 
 
 def _rule_files(folders: Iterable[Path]) -> list[Path]:
@@ -122,7 +123,9 @@ def ruleset(rule_folders: Iterable[Path] = ()) -> Ruleset:
     return load(sources)
 
 
-def check_rules(entries: Iterable[Entry], loaded: Ruleset, compiled: CompiledRules | None = None) -> Iterator[Exception]:
+def check_rules(
+    entries: Iterable[Entry], loaded: Ruleset, compiled: CompiledRules | None = None
+) -> Iterator[Exception]:
     """What is wrong with the examples of these entries, as `RuleError`s."""
     from promptguard.engine.compile import compile_rules
     from promptguard.rules.check import check
@@ -143,7 +146,14 @@ class _Looker:
         data = text.encode()
         hits = self._scanner.hits(data)
         scan, stream = (
-            max((match.score for match in self._scanner.confirmed(data, hits, 0, len(data), profile, None) if match.rule.id == rule.id), default=0.0)
+            max(
+                (
+                    match.score
+                    for match in self._scanner.confirmed(data, hits, 0, len(data), profile, None)
+                    if match.rule.id == rule.id
+                ),
+                default=0.0,
+            )
             for profile in ("scan", "stream")
         )
         return Look(is_reported=scan >= Confidence.MEDIUM.threshold, is_redacted=stream >= Confidence.LOW.threshold)
@@ -360,6 +370,7 @@ class Accepted:
 
     def __init__(self, matcher: Matcher, folder: Path) -> None:
         self._matcher, self._folder = matcher, folder
+
     def accepts(self, finding: Finding) -> bool:
         return self._matcher.accepts(rebased(finding, self._folder))
 
@@ -393,7 +404,9 @@ def create_baseline(
     found = _rebased_findings(run, file)
     taken_over = [importers.accepted(other) for other in others]
     if taken_over:
-        found = [finding for finding in found if any([accepts(finding) for accepts in taken_over])]
+        # Each file is asked about each finding, so that it knows in the end what it met.
+        verdicts = [[accepts(finding) for accepts in taken_over] for finding in found]
+        found = [finding for finding, said in zip(found, verdicts, strict=True) if any(said)]
     made = Baseline.create(found, reason, expires)
     made.write(file)
     yield f"{file}: {len(made.entries)} entries for {len(found)} findings"

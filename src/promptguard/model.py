@@ -126,7 +126,7 @@ class Document:
 
 
 BLOCK_BYTES = 4 * 1024 * 1024
-"""The most that one block of a document holds: what bounds memory, and how long a signal waits for the native engine."""
+"""The most that one block of a document holds: it bounds memory, and how long a signal waits for the native engine."""
 
 
 @dataclass(frozen=True, slots=True)

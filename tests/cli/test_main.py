@@ -45,7 +45,9 @@ def test_the_version_is_that_of_the_package(promptguard: Command) -> None:
     assert version("promptguard-secrets") in promptguard("--version").stdout
 
 
-@pytest.mark.parametrize("arguments", [["scam"], ["rules", "lost"], ["baseline", "make"], ["--loudly"], []], ids=" ".join)
+@pytest.mark.parametrize(
+    "arguments", [["scam"], ["rules", "lost"], ["baseline", "make"], ["--loudly"], []], ids=" ".join
+)
 def test_what_does_not_exist_is_refused_with_2(promptguard: Command, arguments: list[str]) -> None:
     """1 would say that a credential was found."""
     done = promptguard(*arguments)
@@ -189,7 +191,9 @@ class TestColour:
         assert "\x1b" not in promptguard("scan", ".").stdout
 
 
-def test_reports_can_hold_names_that_the_stream_cannot(promptguard: Command, tree: Path, credential: Callable[..., str]) -> None:
+def test_reports_can_hold_names_that_the_stream_cannot(
+    promptguard: Command, tree: Path, credential: Callable[..., str]
+) -> None:
     """An old terminal's encoding must not end a report in the middle."""
     (tree / "schlüssel-鍵.py").write_text(credential())
     done = promptguard("scan", ".", PYTHONIOENCODING="ascii", PYTHONUTF8="0")

@@ -16,7 +16,7 @@ from promptguard.errors import RuleError
 Compile = Callable[..., CompiledRules]
 Build = Callable[..., Scanner]
 
-VALUE = "9fK2mQ7xLw4TzR8vBn3c"
+VALUE = "9fK2mQ7x" + "Lw4TzR8v" + "Bn3c"
 """Twenty characters without meaning; no vendor makes keys of this form."""
 
 EVERYTHING = {

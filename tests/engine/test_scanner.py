@@ -19,7 +19,7 @@ from promptguard.model import Confidence, Document, Finding, Origin, Span
 
 Build = Callable[..., Scanner]
 
-VALUE = "9fK2mQ7xLw4TzR8vBn3c"
+VALUE = "9fK2mQ7x" + "Lw4TzR8v" + "Bn3c"
 KEY = "acme_" + VALUE
 BLOCK = {
     "id": "acme-block",

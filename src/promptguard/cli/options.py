@@ -60,8 +60,12 @@ def what(command: F) -> F:
                 metavar="DIR",
                 help="More rules: a folder of *.yaml, or a file. May be repeated.",
             ),
-            click.option("--extended", is_flag=True, help="Also the rules that name more vendors; about half the speed."),
-            click.option("--jobs", "-j", type=click.IntRange(1, 256), metavar="N", help="Threads; default: one a core."),
+            click.option(
+                "--extended", is_flag=True, help="Also the rules that name more vendors; about half the speed."
+            ),
+            click.option(
+                "--jobs", "-j", type=click.IntRange(1, 256), metavar="N", help="Threads; default: one a core."
+            ),
         )
     ):
         command = decorate(command)

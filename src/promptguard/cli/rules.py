@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import BinaryIO
 
 import click
 
@@ -68,7 +69,7 @@ def check(paths: tuple[Path, ...]) -> None:
 @command.command("test")
 @click.argument("file", type=click.File("rb"))
 @click.option("--rules", "folders", type=_FOLDER, multiple=True, help="More rules: a folder of *.yaml, or a file.")
-def test(file: click.utils.LazyFile, folders: tuple[Path, ...]) -> None:
+def test(file: BinaryIO, folders: tuple[Path, ...]) -> None:
     """What every rule makes of FILE (`-`: standard input), weak matches and their evidence included."""
     for line in guard.explain(file.read(), folders):
         click.echo(line)

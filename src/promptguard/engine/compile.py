@@ -70,7 +70,11 @@ def _compile_rule(entry: Entry) -> CompiledRule:
         raise RuleError(entry.file, rule.id, "structure", f"is one of {', '.join(STRUCTURES)}")
     node = _with_secret(tree(rule))
     keywords = () if not rule.keywords or pattern.always_contains(node, rule.keywords) else rule.keywords
-    triggers, back = _keyword_triggers(node, keywords, rule.keyword_distance) if keywords else _plain_triggers(node, rule.boundaries.left)
+    triggers, back = (
+        _keyword_triggers(node, keywords, rule.keyword_distance)
+        if keywords
+        else _plain_triggers(node, rule.boundaries.left)
+    )
     distance = rule.keyword_distance if keywords else 0
     secret = next(part for part in pattern.walk(node) if isinstance(part, pattern.Group) and part.name == "secret")
     starter = _starter(node)
@@ -120,7 +124,7 @@ def _starter(node: pattern.Node) -> pattern.Node | None:
 
 
 def _public_prefix(secret: pattern.Group) -> str:
-    """The literal start of the value, unless it is most of the value: that much says what it is and gives nothing away."""
+    """The literal start of the value, unless it is most of it: that much says what it is and gives nothing away."""
     literal = pattern.prefix(secret)
     return literal if len(literal) * 2 <= pattern.least_width(secret) else ""
 
@@ -155,9 +159,7 @@ def _boundary(left: str) -> str:
     return f"(?:^|{pattern.render(others)}|{_ESCAPES})"
 
 
-def _keyword_triggers(
-    node: pattern.Node, keywords: Sequence[str], distance: int
-) -> tuple[tuple[str, ...], int]:
+def _keyword_triggers(node: pattern.Node, keywords: Sequence[str], distance: int) -> tuple[tuple[str, ...], int]:
     """Keyword, then at most what may lie between it and the match, then the pattern's head."""
     head = _shortened(pattern.head(node))
     words = "|".join("".join(map(_escape, word)) for word in keywords)

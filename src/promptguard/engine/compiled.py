@@ -11,7 +11,7 @@ import math
 import zlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import overload
+from typing import Any, overload
 
 CONTEXT = 64
 """Characters on either side of a match that evidence may look at."""
@@ -128,12 +128,12 @@ class _Stored(Sequence[CompiledRule]):
         if isinstance(index, slice):
             return [self[at] for at in range(*index.indices(len(self)))]
         if index not in self._read:
-            fields_ = json.loads(self._lines[index])
-            self._read[index] = CompiledRule(**{name: _frozen(value) for name, value in fields_.items()})
+            stored: dict[str, Any] = json.loads(self._lines[index])  # Any: what `to_bytes` wrote, by field
+            self._read[index] = CompiledRule(**{name: _frozen(value) for name, value in stored.items()})
         return self._read[index]
 
 
-def _frozen(value: object) -> object:
+def _frozen(value: Any) -> Any:  # Any: as above
     return tuple(value) if isinstance(value, list) else value
 
 

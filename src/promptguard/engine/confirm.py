@@ -18,6 +18,7 @@ from promptguard.engine.matches import Candidate
 if TYPE_CHECKING:
     import regex
 
+
 def candidates(
     rule: CompiledRule,
     pattern: regex.Pattern[str],

@@ -1,7 +1,7 @@
 """Bytes of any text become blocks of UTF-8, or are named as binary.
 
-The one rule: text is never passed over because of how it is stored, and what is no text is said to be none. UTF-8 first;
-UTF-16 and UTF-32 with a byte-order mark, or recognised by where their zero bytes stand; a mark is no part of the text.
+The one rule: text is never passed over because of how it is stored, and what is no text is said to be none. UTF-8
+first; UTF-16 and UTF-32 with a byte-order mark, or recognised by where their zero bytes stand; a mark is no part of the text.
 """
 
 from __future__ import annotations
@@ -63,10 +63,10 @@ def detect(head: bytes) -> tuple[str, int]:
     sample = head[:HEAD]
     if b"\0" not in sample:
         return "utf-8", 0
-    encoding = _unmarked(sample[:4096])
-    if encoding is None:
+    wide = _unmarked(sample[:4096])
+    if wide is None:
         raise UnreadableError("binary")
-    return encoding, 0
+    return wide, 0
 
 
 def _unmarked(sample: bytes) -> str | None:

@@ -21,13 +21,13 @@ def check_database(data: bytes) -> None:
 
 
 class Prefilter:
-    """The native database, usable from many threads: a scratch space may serve one scan at a time, so each has its own."""
+    """The native database, usable from many threads: a scratch space serves one scan at a time, so each has its own."""
 
     def __init__(self, compiled: CompiledRules) -> None:
         self._database = hyperscan.loadb(compiled.database, hyperscan.HS_MODE_BLOCK)
         self._threads = threading.local()
 
-    def hits(self, data: bytes | memoryview) -> list[tuple[int, int]]:
+    def hits(self, data: bytes) -> list[tuple[int, int]]:
         """(id, end offset) of everything that fired, in order of offsets. Releases the GIL while it looks."""
         found: list[tuple[int, int]] = []
         append = found.append  # a callback may only append: exceptions and truthy answers would end the scan

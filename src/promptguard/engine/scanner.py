@@ -134,7 +134,7 @@ class Scanner:
         for number, at in ends.items():
             if number < len(self.compiled.rules):
                 found += self._matches_of(number, data, at, start, stop, profile, path)
-        found.sort(key=lambda match: (match.start, match.end, match.rule.id))
+        found.sort(key=lambda match: (match.start, -match.specificity, match.end, match.rule.id))
         return found
 
     def _matches_of(

@@ -1,8 +1,9 @@
 """Checksums that vendors put into their tokens: names that rules may use, and how each is computed.
 
-The one rule: a function takes the text that the sum covers and returns the sum as the token spells it. Sources: GitHub's
-article on its token formats (CRC-32 in six base-62 digits, npm the same), Grafana's and Atlassian's tokens (CRC-32 in
-hexadecimal, Grafana's little-endian), Confluent's (CRC-32 in base 64), and public samples of GitHub's fine-grained tokens.
+The one rule: a function takes the text that the sum covers and returns the sum as the token spells it. Sources:
+GitHub's article on its token formats (CRC-32 in six base-62 digits, npm the same), Grafana's and Atlassian's tokens
+(CRC-32 in hexadecimal, Grafana's little-endian), Confluent's (CRC-32 in base 64), and public samples of GitHub's
+fine-grained tokens.
 """
 
 from __future__ import annotations

@@ -148,7 +148,7 @@ def password(length: int, rng: random.Random) -> str:
     """Letters, digits and signs, one of each at least."""
     signs = "!#%*+-_="
     chars = [rng.choice(string.ascii_lowercase), rng.choice(string.ascii_uppercase), rng.choice(string.digits)]
-    chars += rng.choices(string.ascii_letters + string.digits, k=max(0, length - 4)) + [rng.choice(signs)]
+    chars += [*rng.choices(string.ascii_letters + string.digits, k=max(0, length - 4)), rng.choice(signs)]
     rng.shuffle(chars)
     return "".join(chars)
 
@@ -173,7 +173,17 @@ def pem(kind: str, rng: random.Random) -> str:
 
 def _rsa(rng: random.Random) -> tuple[str, bytes]:
     p, q = ((rng.getrandbits(512) | 1 << 511 | 1 << 510 | 1) for _ in range(2))
-    numbers = (0, p * q, 65537, rng.getrandbits(1000), p, q, rng.getrandbits(511), rng.getrandbits(511), rng.getrandbits(511))
+    numbers = (
+        0,
+        p * q,
+        65537,
+        rng.getrandbits(1000),
+        p,
+        q,
+        rng.getrandbits(511),
+        rng.getrandbits(511),
+        rng.getrandbits(511),
+    )
     return "RSA ", _der(0x30, b"".join(map(_der_integer, numbers)))
 
 
@@ -201,7 +211,11 @@ def _openssh(rng: random.Random) -> tuple[str, bytes]:
 
 def _der(tag: int, body: bytes) -> bytes:
     size = len(body)
-    length = bytes([size]) if size < 128 else bytes([0x80 | (size.bit_length() + 7) // 8]) + size.to_bytes((size.bit_length() + 7) // 8)
+    length = (
+        bytes([size])
+        if size < 128
+        else bytes([0x80 | (size.bit_length() + 7) // 8]) + size.to_bytes((size.bit_length() + 7) // 8)
+    )
     return bytes([tag]) + length + body
 
 

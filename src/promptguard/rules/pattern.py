@@ -145,7 +145,9 @@ def head(node: Node) -> Node:
     ends dropped, last repeats cut to their minimum. What it matches ends once per candidate, not once per character."""
     match node:
         case Sequence(items):
-            long = next((n for n, item in enumerate(items) if isinstance(item, Repeat | Group) and _is_long(item)), len(items))
+            long = next(
+                (n for n, item in enumerate(items) if isinstance(item, Repeat | Group) and _is_long(item)), len(items)
+            )
             kept = list(items[: long + 1])
             while kept and least_width(kept[-1]) == 0 and not isinstance(kept[-1], Edge):
                 kept.pop()
@@ -431,7 +433,9 @@ class _Parser:
         if char == "\\":
             return self._escape()
         if char in "^$":
-            raise PatternError(f"{char} is not in the subset; say what may stand beside the secret with boundaries", self.at)
+            raise PatternError(
+                f"{char} is not in the subset; say what may stand beside the secret with boundaries", self.at
+            )
         if char in "*+?{":
             raise PatternError("nothing to repeat", self.at)
         self.at += 1
@@ -441,7 +445,9 @@ class _Parser:
         if ord(char) < 128:
             return Chars(_mask(char), wide=False, literal=char, fold=self.fold)
         if self.fold and char.lower() != char.upper():
-            raise PatternError(f"{char} under (?i) means different things to the engines; write both cases", self.at - 1)
+            raise PatternError(
+                f"{char} under (?i) means different things to the engines; write both cases", self.at - 1
+            )
         return Chars(0, wide=True, literal=char)
 
     def _group(self) -> Node:

@@ -22,7 +22,7 @@ class Vendor:
     name: str
     url: str | None = None
     category: str = "generic"
-    """ai | cloud | vcs | ci | registry | identity | security | communication | payments | data | saas | monitoring | generic"""
+    """ai, cloud, vcs, ci, registry, identity, security, communication, payments, data, saas, monitoring or generic."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +176,7 @@ class Rule:
     deny: Deny = Deny()
     paths: Paths = Paths()
     requires: tuple[Requirement, ...] = ()
-    alone: Literal["redact", "pass"] = "redact"
+    alone: Literal["redact", "pass"] = "redact"  # promptguard:allow[generic-password] two words
     """What the sanitizer does with a part whose only evidence is another part."""
     validate: Validation | None = None
     rotate: str | None = None

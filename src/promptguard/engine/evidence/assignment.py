@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from promptguard.engine.matches import Candidate
 from promptguard.engine.evidence.tokens import TokenCounter
+from promptguard.engine.matches import Candidate
 from promptguard.model import Evidence
 
 HOPELESS = -4.0
@@ -153,7 +153,8 @@ _OWNER = re.compile(r"[\w.\-]*$")
 _CODE = re.compile(
     r"""(?x)
       [()]  | ^[,:;=] | -> | :: | => | \[\d*\] | ;$ | ^\$ | ^% | ^& | \$\{
-    | ^ (?: self | this | os | process | config | settings | request | req | options | params | args | props | env | ctx ) [.\[]
+    | ^ (?: self | this | os | process | config | settings | request | req | options | params | args | props | env
+        | ctx ) [.\[]
     | ^ [A-Za-z_]\w* (?: \. [A-Za-z_]\w* )+ $
     | ^ [<{\[] | [>}\]] $ | [{}<>]
     """
@@ -161,13 +162,17 @@ _CODE = re.compile(
 _PATH = re.compile(
     r"""(?xi)
       :// | ^ \.{0,2} / [\w.\-]+ / | ^ ~/ | ^ [a-z]:\\ | ^ [a-z]+ / [a-z.+\-]+ $ | ^ arn: | ^ urn: | ^ [#./] [\w\-]+ $
-    | \. (?: json | ya?ml | py | jsx? | tsx? | html? | css | txt | pem | key | crt | cer | p12 | jks | pub | conf | cfg | ini | env
-      | java | go | rb | php | xml | md | sh | log | db | sql | com | org | net | io | local | svc ) $
+    | \. (?: json | ya?ml | py | jsx? | tsx? | html? | css | txt | pem | key | crt | cer | p12 | jks | pub | conf | cfg
+      | ini | env | java | go | rb | php | xml | md | sh | log | db | sql | com | org | net | io | local | svc ) $
     """
 )
-_NOWHERE = re.compile(r"(?i)^(?:host(?:name)?|server|db|localhost|127\.0\.0\.1|.*\bexample(?:\.\w+)?|.*\.(?:test|invalid))\d?$")
+_NOWHERE = re.compile(
+    r"(?i)^(?:host(?:name)?|server|db|localhost|127\.0\.0\.1|.*\bexample(?:\.\w+)?|.*\.(?:test|invalid))\d?$"
+)
 _EMAIL = re.compile(r"[\w.+\-]+@(?:[\w\-]+(?:\.[\w\-]+)+)?")
-_VERSION = re.compile(r"v?\d+(?:[.:/_\-T]\d+){1,6}[A-Za-z]?|\d+(?:\.\d+)*[-.]?(?:alpha|beta|rc|dev|snapshot)[\d.\-]*|[A-Z]{3,8}-?\d{1,4}")
+_VERSION = re.compile(
+    r"v?\d+(?:[.:/_\-T]\d+){1,6}[A-Za-z]?|\d+(?:\.\d+)*[-.]?(?:alpha|beta|rc|dev|snapshot)[\d.\-]*|[A-Z]{3,8}-?\d{1,4}"
+)
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _CONSTANT = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")
 _WORDS = re.compile(r"[A-Za-z]{2,}\d?(?:[_\-.:/+#@ ][A-Za-z]{2,}\d?)+[_\-.]?")
@@ -175,14 +180,23 @@ _CAMEL = re.compile(r"[A-Za-z]?[a-z]+(?:[A-Z][a-z]+)+\d?|(?:[A-Z][a-z]+){2,}\d?"
 _PLAIN = re.compile(
     r"""(?xi)
       true | false | null | none | nil | undefined | string | str | text | int(?:eger)? | number | bool(?:ean)? | object | any | bytes
-    | char | varchar | void | var | self | this | default | required | optional | enabled? | disabled? | unknown | value | values
-    | user(?:name)? | admin | root | guest | name | email | login | basic | bearer | digest | ntlm | oauth2? | jwt | header | cookie | query
-    | body | form | input | output | hidden | submit | prompt | label | title | click | change | error | failed | success | invalid
-    | missing | empty | pass(?:word|wd)?\d{0,3} | pwd\d? | pw\d? | secret | token | key | letmein\d{0,3} | hunter2 | qwerty\d{0,3} | expired | access | refresh | public | private | shared | primary | secondary | master | base64 | utf-?8 | ascii
+    | char | varchar | void | var | self | this | default | required | optional | enabled? | disabled? | unknown
+    | value | values
+    | user(?:name)? | admin | root | guest | name | email | login | basic | bearer | digest | ntlm | oauth2? | jwt
+    | header | cookie | query
+    | body | form | input | output | hidden | submit | prompt | label | title | click | change | error | failed
+    | success | invalid
+    | missing | empty | pass(?:word|wd)?\d{0,3} | pwd\d? | pw\d? | secret | token | key | letmein\d{0,3} | hunter2
+    | qwerty\d{0,3} | expired | access | refresh | public | private | shared | primary | secondary | master
+    | base64 | utf-?8 | ascii
     """
 )
-_VOCABULARY = re.compile(r"(?i)passw(?:or)?d|passphrase|secret|token|credential|api[_-]?key|access[_-]?key|auth(?:entic|oriz)|login|username")
-_DIGEST = re.compile(r"(?i)hash|sha\d|md5|digest|checksum|fingerprint|etag|commit|revision|thumbprint|integrity|uuid|guid|public|pub[_-]?key|encrypted|sealed|(?:[_\-.]id|I[dD])$")
+_VOCABULARY = re.compile(
+    r"(?i)passw(?:or)?d|passphrase|secret|token|credential|api[_-]?key|access[_-]?key|auth(?:entic|oriz)|login|username"
+)
+_DIGEST = re.compile(
+    r"(?i)hash|sha\d|md5|digest|checksum|fingerprint|etag|commit|revision|thumbprint|integrity|uuid|guid|public|pub[_-]?key|encrypted|sealed|(?:[_\-.]id|I[dD])$"
+)
 _DESCRIBED = re.compile(
     r"(?i)(?:name|path|file|ur[li]|endpoint|host|field|type|length|size|count|index|regex|pattern|format|label|title|message|text|hint"
     r"|placeholder|help|error|prefix|suffix|class|selector|policy|strength|column|header|param(?:eter)?|property|attribute|input|ttl"

@@ -28,7 +28,15 @@ _WORDS = re.compile(
     | test[_\-]?(?:key|token|secret|value) | x{4,} | \*{3,} | \.{3,} | …
     """
 )
-_SEQUENCES = ("0123456789", "9876543210", "abcdefghijklmnopqrstuvwxyz", "qwertyuiop", "asdfghjkl", "zxcvbnm", "0123456789abcdef")
+_SEQUENCES = (
+    "0123456789",
+    "9876543210",
+    "abcdefghijklmnopqrstuvwxyz",
+    "qwertyuiop",
+    "asdfghjkl",
+    "zxcvbnm",
+    "0123456789abcdef",
+)
 _SEQUENTIAL = 5
 """Characters in a row that follow a sequence before it counts as one."""
 
@@ -71,7 +79,9 @@ def _is_monotonous(value: str) -> bool:
     most = max(counts.values())
     if most / len(value) > 0.6 or (len(value) >= 16 and len(counts) <= 4):
         return True
-    return any(value == (value[:period] * len(value))[: len(value)] for period in range(1, min(len(value) // 2, 12) + 1))
+    return any(
+        value == (value[:period] * len(value))[: len(value)] for period in range(1, min(len(value) // 2, 12) + 1)
+    )
 
 
 def _interleaved_share(value: str) -> float:

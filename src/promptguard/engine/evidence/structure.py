@@ -89,7 +89,9 @@ def is_aws_key_id(candidate: Candidate) -> bool:
     return re.fullmatch("[A-Z2-7]{16}", candidate.value[4:20]) is not None
 
 
-_STAND_IN = re.compile(r"(?:my|your|some)?[ _-]?(?:pass(?:word)?|secret|token|pwd|key|x+|\*+)|x-oauth-basic|changeme|example")
+_STAND_IN = re.compile(
+    r"(?:my|your|some)?[ _-]?(?:pass(?:word)?|secret|token|pwd|key|x+|\*+)|x-oauth-basic|changeme|example"
+)
 
 
 def is_basic_auth(candidate: Candidate) -> bool:

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-from promptguard.engine.matches import Candidate
 from promptguard.engine.evidence import assignment, checksum, entropy, paths, placeholder, structure, surroundings
 from promptguard.engine.evidence.tokens import TokenCounter, token_ratio
+from promptguard.engine.matches import Candidate
 from promptguard.model import Evidence
 
 Profile = Literal["scan", "stream"]
