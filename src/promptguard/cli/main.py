@@ -54,6 +54,8 @@ def main() -> NoReturn:
         code = COULD_NOT_LOOK
     except PromptguardError as error:
         code = _complain(str(error))
+    except KeyboardInterrupt:
+        code = _complain("interrupted")
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has left; nothing more to say
         code = 128 + 13

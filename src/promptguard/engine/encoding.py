@@ -1,7 +1,8 @@
 """Bytes of any text become blocks of UTF-8, or are named as binary.
 
 The one rule: text is never passed over because of how it is stored, and what is no text is said to be none. UTF-8
-first; UTF-16 and UTF-32 with a byte-order mark, or recognised by where their zero bytes stand; a mark is no part of the text.
+first; UTF-16 and UTF-32 with a byte-order mark, or recognised by where their zero bytes stand; a mark is no part of the
+text.
 """
 
 from __future__ import annotations

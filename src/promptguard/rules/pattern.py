@@ -219,10 +219,11 @@ def render(node: Node, around: Callable[[str, str], str] | None = None) -> str:
         case Repeat(item, least, most, lazy):
             body = render(item, around) if isinstance(item, Chars) else f"(?:{render(item, around)})"
             return f"{body}{_count(least, most)}{'?' if lazy else ''}"
-        case Group(item, None):
-            return f"(?:{render(item, around)})"
-        case Group(item, str(name)):
-            return around(name, render(item, around)) if around else f"(?P<{name}>{render(item, around)})"
+        case Group(item, name):
+            body = render(item, around)
+            if name is None:
+                return f"(?:{body})"
+            return around(name, body) if around else f"(?P<{name}>{body})"
 
 
 def render_bytes(node: Node) -> str:

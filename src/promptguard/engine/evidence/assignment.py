@@ -179,7 +179,8 @@ _WORDS = re.compile(r"[A-Za-z]{2,}\d?(?:[_\-.:/+#@ ][A-Za-z]{2,}\d?)+[_\-.]?")
 _CAMEL = re.compile(r"[A-Za-z]?[a-z]+(?:[A-Z][a-z]+)+\d?|(?:[A-Z][a-z]+){2,}\d?")
 _PLAIN = re.compile(
     r"""(?xi)
-      true | false | null | none | nil | undefined | string | str | text | int(?:eger)? | number | bool(?:ean)? | object | any | bytes
+      true | false | null | none | nil | undefined | string | str | text | int(?:eger)? | number | bool(?:ean)?
+    | object | any | bytes
     | char | varchar | void | var | self | this | default | required | optional | enabled? | disabled? | unknown
     | value | values
     | user(?:name)? | admin | root | guest | name | email | login | basic | bearer | digest | ntlm | oauth2? | jwt
@@ -195,10 +196,12 @@ _VOCABULARY = re.compile(
     r"(?i)passw(?:or)?d|passphrase|secret|token|credential|api[_-]?key|access[_-]?key|auth(?:entic|oriz)|login|username"
 )
 _DIGEST = re.compile(
-    r"(?i)hash|sha\d|md5|digest|checksum|fingerprint|etag|commit|revision|thumbprint|integrity|uuid|guid|public|pub[_-]?key|encrypted|sealed|(?:[_\-.]id|I[dD])$"
+    r"(?i)hash|sha\d|md5|digest|checksum|fingerprint|etag|commit|revision|thumbprint|integrity|uuid|guid|public"
+    r"|pub[_-]?key|encrypted|sealed|(?:[_\-.]id|I[dD])$"
 )
 _DESCRIBED = re.compile(
-    r"(?i)(?:name|path|file|ur[li]|endpoint|host|field|type|length|size|count|index|regex|pattern|format|label|title|message|text|hint"
-    r"|placeholder|help|error|prefix|suffix|class|selector|policy|strength|column|header|param(?:eter)?|property|attribute|input|ttl"
-    r"|expir\w*|duration|version|status|state|mode|method|provider|manager|store|service|scope|owner|user|arn|ref|alias|icon|button)s?$"
+    r"(?i)(?:name|path|file|ur[li]|endpoint|host|field|type|length|size|count|index|regex|pattern|format|label|title"
+    r"|message|text|hint|placeholder|help|error|prefix|suffix|class|selector|policy|strength|column|header"
+    r"|param(?:eter)?|property|attribute|input|ttl|expir\w*|duration|version|status|state|mode|method|provider"
+    r"|manager|store|service|scope|owner|user|arn|ref|alias|icon|button)s?$"
 )

@@ -21,10 +21,13 @@ _TEMPLATE = re.compile(
 )
 _WORDS = re.compile(
     r"""(?xi)
-      example | placeholder | change[_\- ]?(?:me|it|this) | replace[_\- ]?(?:me|with|this)? | dummy | redacted | your[_\- ]
+      example | placeholder | change[_\- ]?(?:me|it|this) | replace[_\- ]?(?:me|with|this)?
+    | dummy | redacted | your[_\- ]
     | insert[_\- ] | enter[_\- ]your | fill[_\- ]?(?:me|in) | put[_\- ](?:your|it) | todo | fixme | foo[_\- ]?bar
-    | not[_\- ]?(?:a[_\- ])?(?:real|secret|used) | sample | fake | (?:my|some|any|the|a)[_\- ](?:api|secret|token|key|pass)
-    | (?<![a-z]) (?:null|none|undefined|nil|empty|true|false|default|optional|required|string|hidden|masked|removed) (?![a-z])
+    | not[_\- ]?(?:a[_\- ])?(?:real|secret|used) | sample | fake
+    | (?:my|some|any|the|a)[_\- ](?:api|secret|token|key|pass)
+    | (?<![a-z]) (?:null|none|undefined|nil|empty|true|false|default|optional|required|string) (?![a-z])
+    | (?<![a-z]) (?:hidden|masked|removed) (?![a-z])
     | test[_\-]?(?:key|token|secret|value) | x{4,} | \*{3,} | \.{3,} | …
     """
 )
