@@ -233,7 +233,6 @@ class TestScan:
         assert summary.skipped == (Skipped(Origin("b"), "the disk is gone"), Skipped(Origin("c"), "asleep"))
         assert (summary.documents, summary.findings) == (102, 2)
 
-    @pytest.mark.xfail(reason="engine.scanner._DocumentScan.parts: what its settler still holds is lost with the error")
     def test_tells_what_was_found_before_a_document_broke(
         self, scanner: guard.Scanner, credential: Callable[[], str]
     ) -> None:
@@ -413,7 +412,6 @@ class TestProjectScanner:
         assert len(scanner.scan(f"{credential()}\n{credential()}")) == 2
         assert asked == [SALT]
 
-    @pytest.mark.xfail(reason="key.read_or_make: only FileNotFoundError of the first reading is caught")
     def test_says_what_to_do_where_there_can_be_no_key(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, credential: Callable[[], str]
     ) -> None:

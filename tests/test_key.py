@@ -86,9 +86,6 @@ def test_a_file_that_cannot_be_made_is_a_complaint(tmp_path: Path) -> None:
         read_or_make(target)
 
 
-@pytest.mark.xfail(
-    strict=True, raises=OSError, reason="read_or_make catches only FileNotFoundError from the first read"
-)
 @pytest.mark.parametrize("obstacle", ["folder", "below a file"])
 def test_a_file_that_cannot_be_read_is_a_complaint(tmp_path: Path, obstacle: str) -> None:
     """Only our own errors become a sentence; an OSError becomes a traceback."""

@@ -23,7 +23,7 @@ from promptguard.cache import Cache, key_of
 from promptguard.engine.compiled import FIELDS, CompiledRules
 from promptguard.engine.prefilter import check_database
 from promptguard.engine.scanner import Scanner as _Scanner
-from promptguard.errors import GitError, UnreadableError
+from promptguard.errors import GitError, RuleError, UnreadableError
 from promptguard.model import Confidence, Document, Finding, Skipped, Summary
 from promptguard.rules import shipped
 
@@ -98,8 +98,17 @@ def _versions() -> tuple[str, ...]:
 
 
 def _rule_files(folders: Iterable[Path]) -> list[Path]:
-    places = [shipped.folder(), *folders]
-    return [file for place in places for file in (place.glob("*.yaml") if place.is_dir() else [place])]
+    return [file for place in (shipped.folder(), *folders) for file in _files_at(place)]
+
+
+def _files_at(place: Path) -> list[Path]:
+    """Raises `RuleError` where there is nothing: a folder that was asked for must not be passed over."""
+    found = list(place.glob("*.yaml")) if place.is_dir() else [place] if place.is_file() else []
+    if not found:
+        raise RuleError(
+            str(place), None, None, "holds no *.yaml rule file" if place.is_dir() else "no such file or folder"
+        )
+    return found
 
 
 def _compiled_anew(rule_folders: tuple[Path, ...]) -> CompiledRules:

@@ -29,13 +29,12 @@ def user_key() -> bytes:
 def read_or_make(file: Path) -> bytes:
     """The key in the file; of processes that make it at the same time, one wins and all use its key."""
     try:
-        return _read(file)
-    except FileNotFoundError:
-        pass
-    try:
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _make(file)
-        return _read(file)
+        try:
+            return _read(file)
+        except FileNotFoundError:
+            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _make(file)
+            return _read(file)
     except OSError as error:
         raise ConfigurationError(f"{file}: no key can be made there ({error.strerror}); set PROMPTGUARD_KEY") from error
 

@@ -180,7 +180,6 @@ def test_wide_characters_may_be_cut_in_half(scanner: Scanner, cuts: list[int], e
     assert _told(scanner.scan(_document(data, [cut for cut in cuts if cut < len(data)]))) == whole
 
 
-@pytest.mark.xfail(strict=True, reason="utf8_blocks looks for the mark in the first block alone, however short")
 @pytest.mark.parametrize("size", [0, 1])
 def test_a_mark_may_be_cut_in_half(scanner: Scanner, size: int) -> None:
     """A first block that is shorter than the mark is legal, and would make UTF-16 unreadable."""
@@ -349,9 +348,6 @@ def test_an_excerpt_never_holds_a_value(scanner: Scanner, text: str) -> None:
         assert KEY not in finding.excerpt
 
 
-@pytest.mark.xfail(
-    strict=True, reason="Excerpts.of cuts the line before it masks: a repeated value that is cut is shown"
-)
 @pytest.mark.parametrize("text", [f"{KEY} {'-' * 40}x{KEY}", f"x{KEY}x{'-' * 80} {KEY}"])
 def test_an_excerpt_never_holds_most_of_a_value(scanner: Scanner, text: str) -> None:
     """Fifteen of twenty characters are as good as all."""
@@ -360,9 +356,7 @@ def test_an_excerpt_never_holds_most_of_a_value(scanner: Scanner, text: str) -> 
     assert not any(piece in finding.excerpt for piece in pieces)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="Excerpts knows the values of its window alone: which those are depends on the cuts"
-)
+@pytest.mark.xfail(strict=True, reason="Excerpts knows the values of the current window alone")
 def test_an_excerpt_does_not_hang_on_the_cuts(scanner: Scanner) -> None:
     """A value that a rule sees far below, and not here, is masked in a small file and shown in a large one."""
     data = (f"x{KEY}x acme_{VALUE[::-1]}\n" + "a b\n" * 20_000 + f"{KEY}\n").encode()

@@ -207,7 +207,6 @@ def test_a_sum_needs_its_pattern_to_match() -> None:
         example(SUMMED, "key: acme_{{base62:5}}{{checksum:6}}", random.Random(1), {})
 
 
-@pytest.mark.xfail(strict=True, raises=IndexError, reason="`over: secret` without a group secret")
 def test_a_sum_over_the_whole_match_is_refused_or_made() -> None:
     """The loader lets a rule say `over: secret` where its pattern names no such group."""
     over_all = Checksum("luhn", over="secret", equals="sum")

@@ -19,6 +19,9 @@ from promptguard.version import VERSION
 
 COULD_NOT_LOOK = 2
 
+CLOSED_PIPE = 128 + 13
+"""As shells name an end by SIGPIPE."""
+
 _NO_COMMANDS = ("__init__", "main", "options", "progress")
 
 
@@ -46,7 +49,9 @@ def main() -> NoReturn:
     """Runs the command line and exits."""
     try:
         code = promptguard.main(standalone_mode=False)
-        _flush()
+        sys.stdout.flush()  # while a closed pipe can still be answered for
+    except SystemExit as exit_:  # click's own answer to a reader that has left is 1, which means found
+        code = CLOSED_PIPE if type(sys.stdout).__name__.endswith("PacifyFlushWrapper") else exit_.code
     except click.Abort:
         code = _complain("interrupted")
     except click.ClickException as error:
@@ -58,13 +63,24 @@ def main() -> NoReturn:
         code = _complain("interrupted")
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has left; nothing more to say
-        code = 128 + 13
+        code = CLOSED_PIPE
+    except OSError as error:
+        code = _complain(f"cannot go on: {error.strerror or error}")
+    except Exception:  # noqa: BLE001 - a fault of ours must not leave with 1, which means found
+        import traceback
+
+        traceback.print_exc()
+        code = COULD_NOT_LOOK
+    _leave(code)
+
+
+def _leave(code: str | int | None) -> NoReturn:
+    """Exits without a second complaint about a stream that cannot be written to."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(code)
-
-
-def _flush() -> None:
-    """While a closed pipe can still be answered for."""
-    sys.stdout.flush()
 
 
 def _complain(text: str) -> int:

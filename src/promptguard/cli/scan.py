@@ -19,7 +19,7 @@ from promptguard.cli.options import chosen, folders_of, jobs_of, what
 from promptguard.cli.progress import progress
 from promptguard.config import Configuration
 from promptguard.errors import ConfigurationError
-from promptguard.model import Confidence, Finding, Severity, Summary
+from promptguard.model import Confidence, Document, Finding, Severity, Skipped, Summary
 from promptguard.version import VERSION
 
 FOUND, COULD_NOT_LOOK = 1, 2
@@ -68,8 +68,9 @@ def command(
     """
     configuration = Configuration.find()
     looked_for = chosen(paths, staged, commits, no_ignore, stdin_name)
+    documents = looked_for.documents(replace(configuration, exclude=()) if no_allow else configuration)
     run = guard.scan(
-        looked_for.documents(replace(configuration, exclude=()) if no_allow else configuration),
+        _without(documents, output),
         guard.project_scanner(configuration, folders_of(rule_folders, extended), baseline),
         minimum=Confidence[(min_confidence or configuration.min_confidence).upper()],
         jobs=jobs_of(jobs, configuration),
@@ -112,6 +113,23 @@ def _exit_code(summary: Summary, *, strict: bool, found: bool) -> int:
     return COULD_NOT_LOOK if any(item.reason == NO_SUCH for item in summary.skipped) else 0
 
 
+def _without(documents: Iterator[Document | Skipped], output: Path | None) -> Iterator[Document | Skipped]:
+    """The report that is being written is not among the documents."""
+    if output is None:
+        return documents
+    own = {os.path.abspath(output), os.path.abspath(_temporary(output))}
+    return (
+        item
+        for item in documents
+        if not item.origin.path.endswith(output.name) or os.path.abspath(item.origin.path) not in own
+    )
+
+
+def _temporary(output: Path) -> Path:
+    """Ends in the report's own name."""
+    return output.with_name(f".{os.getpid()}.{output.name}")
+
+
 @contextmanager
 def _opened(output: Path | None) -> Iterator[TextIO]:
     """Standard output, or a file that appears whole once the report is finished."""
@@ -121,7 +139,7 @@ def _opened(output: Path | None) -> Iterator[TextIO]:
             sys.stdout.reconfigure(errors="backslashreplace")
         yield sys.stdout
         return
-    temporary = output.with_name(f".{output.name}.{os.getpid()}")
+    temporary = _temporary(output)
     try:
         with temporary.open("w", encoding="utf-8", newline="\n", errors="backslashreplace") as stream:
             yield stream

@@ -77,6 +77,8 @@ def _compile_rule(entry: Entry) -> CompiledRule:
     )
     distance = rule.keyword_distance if keywords else 0
     secret = next(part for part in pattern.walk(node) if isinstance(part, pattern.Group) and part.name == "secret")
+    if pattern.least_width(pattern.head(node)) == 0:
+        raise RuleError(entry.file, rule.id, "pattern", "begins with what may be empty; begin with what must be there")
     starter = _starter(node)
     return CompiledRule(
         id=rule.id,
@@ -162,7 +164,7 @@ def _boundary(left: str) -> str:
 def _keyword_triggers(node: pattern.Node, keywords: Sequence[str], distance: int) -> tuple[tuple[str, ...], int]:
     """Keyword, then at most what may lie between it and the match, then the pattern's head."""
     head = _shortened(pattern.head(node))
-    words = "|".join("".join(map(_escape, word)) for word in keywords)
+    words = "|".join("".join(map(_either_case, word)) for word in keywords)
     trigger = f"(?i:{words})[\\x00-\\xff]{{0,{UTF8 * distance}}}{pattern.render_bytes(head)}"
     return (trigger,), pattern.most_width(head, utf8=True)
 
@@ -178,6 +180,12 @@ def _shortened(node: pattern.Node) -> pattern.Node:
             return pattern.Repeat(item, _TAIL, _TAIL)
         case _:
             return node
+
+
+def _either_case(char: str) -> str:
+    """The native engine folds ASCII alone."""
+    upper = char.upper()
+    return _escape(char) if char.isascii() or upper.lower() != char else f"(?:{_escape(char)}|{_escape(upper)})"
 
 
 def _escape(char: str) -> str:

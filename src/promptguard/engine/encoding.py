@@ -18,6 +18,9 @@ ENCODING = ("utf-8", "surrogateescape")
 HEAD = 65_536
 """Bytes at the start that decide: a zero byte among them makes a file binary, unless it is UTF-16 or UTF-32."""
 
+LONGEST_MARK = 4
+"""Bytes of the longest byte-order mark."""
+
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),  # before UTF-16: its mark begins with the same bytes
@@ -40,6 +43,8 @@ def char_start(data: bytes, offset: int) -> int:
 def utf8_blocks(blocks: Iterator[bytes]) -> Iterator[bytes]:
     """The same text as UTF-8, its mark removed. Raises `UnreadableError("binary")`."""
     head = next(blocks, b"")
+    while len(head) < LONGEST_MARK and (more := next(blocks, None)) is not None:
+        head += more
     encoding, mark = detect(head)
     head = head[mark:]
     if encoding == "utf-8":

@@ -14,8 +14,8 @@ from itertools import accumulate
 from promptguard.engine.encoding import char_start
 from promptguard.engine.matches import Match
 
-_BEFORE, _AFTER = 100, 60
-"""Bytes of the line that are kept on either side of the value."""
+_BEFORE, _AFTER = 56, 40
+"""Characters of the line that are kept on either side of the value."""
 
 _SHORTEST = 4
 """Characters of a value that is worth looking for outside its match."""
@@ -30,13 +30,24 @@ class Excerpts:
     def of(self, match: Match) -> str:
         """The match's first line, cut to a readable length."""
         data = self._data
-        line_start = data.rfind(b"\n", 0, match.start) + 1
-        line_end = data.find(b"\n", match.end)
+        line_start, line_end = data.rfind(b"\n", 0, match.start) + 1, data.find(b"\n", match.end)
         line_end = len(data) if line_end < 0 else line_end
-        low = char_start(data, max(line_start, match.start - _BEFORE))
-        high = char_start(data, min(line_end, match.end + _AFTER))
-        text = self._repeated.sub("****", self._masked(low, high)) if self._repeated else self._masked(low, high)
-        return f"{'…' if low > line_start else ''}{text}{'…' if high < line_end else ''}".rstrip("\r")
+        # Masked further than it is shown: the cut must not go through a value that is recognised only as a whole.
+        low = char_start(data, max(line_start, match.start - _BEFORE - self._longest))
+        high = char_start(data, min(line_end, match.end + _AFTER + self._longest))
+        before, after = self._shown(low, match.start), self._shown(match.end, high).rstrip("\r")
+        left = before if len(before) <= _BEFORE and low == line_start else f"…{before[-_BEFORE:]}"
+        right = after if len(after) <= _AFTER and high == line_end else f"{after[:_AFTER]}…"
+        return f"{left}{match.redacted}{right}"
+
+    def _shown(self, low: int, high: int) -> str:
+        text = self._masked(low, high)
+        return self._repeated.sub("****", text) if self._repeated else text
+
+    @cached_property
+    def _longest(self) -> int:
+        """Bytes of the longest value."""
+        return max(match.end - match.start for match in self._matches)
 
     def _masked(self, low: int, high: int) -> str:
         pieces, at = [], low

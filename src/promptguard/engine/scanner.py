@@ -23,6 +23,7 @@ from promptguard.engine.matches import Match
 from promptguard.engine.places import Place
 from promptguard.engine.prefilter import Prefilter
 from promptguard.engine.spans import Settler, settle
+from promptguard.errors import UnreadableError
 from promptguard.model import Confidence, Document, Finding, Secret, Severity, Span
 
 if TYPE_CHECKING:
@@ -195,6 +196,14 @@ class _DocumentScan:
 
     def parts(self, blocks: Iterable[bytes]) -> Iterator[Part]:
         """Windows are `left | own | lookahead`; the own part of the last one runs to the end."""
+        try:
+            yield from self._parts(blocks)
+        except UnreadableError:
+            held = tuple(finding for winner, _ in self._settler.close() for finding in self._finding(winner))
+            yield Part((), held, 0)  # what was found before the document broke off is told all the same
+            raise
+
+    def _parts(self, blocks: Iterable[bytes]) -> Iterator[Part]:
         window, own, marked = b"", 0, 0
         origin, reach = Place(), self._scanner.reach
         for block, is_last in _with_last(blocks):

@@ -57,8 +57,9 @@ def example(rule: Rule, template: str, rng: random.Random, rules: Mapping[str, R
     found = _search(rule, text)
     if found is None:
         raise TemplateError("{{checksum}} stands where the pattern does not match")
-    start, end = found.span(rule.checksum.equals)
-    return text[:start] + ALGORITHMS[rule.checksum.algorithm](found[rule.checksum.over])[: end - start] + text[end:]
+    start, end = found.span(_group(found, rule.checksum.equals))
+    covered = found[_group(found, rule.checksum.over)]
+    return text[:start] + ALGORITHMS[rule.checksum.algorithm](covered)[: end - start] + text[end:]
 
 
 def secret_of(rule: Rule, rng: random.Random, rules: Mapping[str, Rule]) -> str:
@@ -67,7 +68,12 @@ def secret_of(rule: Rule, rng: random.Random, rules: Mapping[str, Rule]) -> str:
     found = _search(rule, text)
     if found is None:
         raise TemplateError(f"the first example of {rule.id} does not match its pattern")
-    return found["secret"] if "secret" in found.groupdict() else found[0]
+    return found[_group(found, "secret")]
+
+
+def _group(found: re.Match[str], name: str) -> str | int:
+    """Where a pattern names no secret, the whole match is."""
+    return 0 if name == "secret" and name not in found.groupdict() else name
 
 
 def _search(rule: Rule, text: str) -> re.Match[str] | None:

@@ -103,7 +103,7 @@ def parse(source: RuleSource) -> list[Entry]:
 
     try:
         raw = yaml.load(source.text, Loader=_loader(source))
-    except (yaml.YAMLError, RecursionError) as error:
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise RuleError(source.name, None, None, f"is no YAML: {_one_line(error)}") from error
     try:
         file = _adapter().validate_python(raw)
@@ -132,8 +132,9 @@ def _complaint(file: str, raw: Any, error: ValidationError) -> RuleError:  # Any
     first = error.errors(include_url=False, include_input=False)[0]
     place = list(first["loc"])
     rule = None
-    if place[:1] == ["rules"] and len(place) > 1 and isinstance(place[1], int):
-        entry = raw["rules"][place[1]]
+    rules = raw.get("rules") if isinstance(raw, dict) else None
+    if place[:1] == ["rules"] and len(place) > 1 and isinstance(place[1], int) and isinstance(rules, list):
+        entry = rules[place[1]]
         rule = str(entry.get("id", f"rule {place[1] + 1}")) if isinstance(entry, dict) else f"rule {place[1] + 1}"
         place = place[2:]
     known = {"unexpected_keyword_argument": "no such field", "missing": "is missing"}

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import TypeAlias
 
 ASCII = (1 << 128) - 1
@@ -213,12 +214,13 @@ def render(node: Node, around: Callable[[str, str], str] | None = None) -> str:
         case Edge():
             return r"\b"
         case Sequence(items):
-            return _merge_folds("".join(render(item, around) for item in items))
+            return "".join(_rendered(items, lambda item: render(item, around)))
         case Choice(branches):
             return f"(?:{'|'.join(render(branch, around) for branch in branches)})"
         case Repeat(item, least, most, lazy):
             body = render(item, around) if isinstance(item, Chars) else f"(?:{render(item, around)})"
-            return f"{body}{_count(least, most)}{'?' if lazy else ''}"
+            count = _count(least, most)
+            return f"{body}{count}{'?' if lazy and count else ''}"
         case Group(item, name):
             body = render(item, around)
             if name is None:
@@ -242,7 +244,7 @@ def render_bytes(node: Node) -> str:
         case Edge():
             return r"\b"
         case Sequence(items):
-            return _merge_folds("".join(map(render_bytes, items)))
+            return "".join(_rendered(items, render_bytes))
         case Choice(branches):
             return f"(?:{'|'.join(map(render_bytes, branches))})"
         case Repeat(Chars(wide=True, literal=None) as item, least, most):
@@ -254,9 +256,16 @@ def render_bytes(node: Node) -> str:
             return f"(?:{render_bytes(item)})"
 
 
-def _merge_folds(text: str) -> str:
-    """`(?i:a)(?i:b)` as `(?i:ab)`, so that engines see one literal."""
-    return _BETWEEN_FOLDS.sub("", text)
+def _rendered(items: tuple[Node, ...], one: Callable[[Node], str]) -> Iterator[str]:
+    """Parts of a sequence; neighbours that fold become one literal, `(?i:ab)`, because engines look for literals."""
+    for folds, group in groupby(items, _folds):
+        run = tuple(group)
+        letters = "".join(item.literal or "" for item in run if isinstance(item, Chars))
+        yield f"(?i:{letters})" if folds else "".join(map(one, run))
+
+
+def _folds(node: Node) -> bool:
+    return isinstance(node, Chars) and node.fold and node.literal is not None and node.literal.isalpha()
 
 
 def _count(least: int, most: int | None) -> str:
@@ -338,9 +347,8 @@ _SPACE = _mask(" \t\n\r\f\v")
 _WORD = _mask("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_") | _DIGIT
 _SHORTHANDS = {"d": _DIGIT, "s": _SPACE, "w": _WORD}
 _CONTROLS = {"n": "\n", "t": "\t", "r": "\r", "f": "\f", "v": "\v", "0": "\0"}
-_REPEAT = re.compile(r"\{(\d+)(,?)(\d*)\}")
+_REPEAT = re.compile(r"\{(\d{1,5})(,?)(\d{0,5})\}")
 _FLAGS = re.compile(r"\(\?([a-z]+)([:)])")
-_BETWEEN_FOLDS = re.compile(r"(?<=[A-Za-z])\)\(\?i:(?=[A-Za-z])")  # only folded letters end and begin so
 _NAMED = re.compile(r"\(\?P<([A-Za-z_]\w*)>")
 
 
@@ -353,7 +361,10 @@ class _Parser:
 
     def parse(self) -> Node:
         self._leading_flags()
-        node = self._choice()
+        try:
+            node = self._choice()
+        except RecursionError as error:
+            raise PatternError("nested too deeply", self.at) from error
         if self.at < len(self.text):
             raise PatternError("unbalanced )", self.at)
         return node
@@ -408,9 +419,9 @@ class _Parser:
             return item
         if isinstance(item, Edge):
             raise PatternError("\\b cannot be repeated", self.at - 1)
-        lazy = self._peek() == "?"
+        lazy = self.text.startswith("?", self.at)  # a blank between them would make it another sign
         self.at += lazy
-        if (following := self._peek()) and following in "+*{":
+        if (following := self._peek()) and following in "+*?{":
             raise PatternError("possessive or doubled repeats are not in the subset", self.at)
         return Repeat(item, least, most, lazy)
 
@@ -523,6 +534,8 @@ class _Parser:
         kind = self.text[self.at + 1 : self.at + 2]
         if self.text[self.at] == "\\" and kind and kind.lower() in _SHORTHANDS:
             self.at += 2
+            if self.text.startswith("-", self.at) and not self.text.startswith("-]", self.at):
+                raise PatternError("a range in [] runs from character to character", self.at)
             mask = _SHORTHANDS[kind.lower()]
             return (mask, False) if kind.islower() else (ASCII & ~mask, True)
         first = self._class_char()
@@ -536,7 +549,9 @@ class _Parser:
 
     def _class_char(self) -> str:
         start = self.at
-        char = self.text[self.at]
+        char = self.text[self.at : self.at + 1]
+        if not char:
+            raise PatternError("unbalanced [", start)
         if char == "\\":
             escaped = self._escaped_char()
             if escaped is None:

@@ -10,7 +10,9 @@ import re
 from promptguard.engine.matches import Candidate
 from promptguard.model import Evidence
 
-_EXAMPLE = re.compile(r"(?i)\b(?:e\.g\.|for example|example:|placeholder|dummy|fake|bogus|not a real|invalid)\b")
+_EXAMPLE = re.compile(
+    r"(?i)(?<![\w.])e\.g\.|\b(?:for )?example:|\b(?:for example|placeholder|dummy|fake|bogus|not a real|invalid)\b"
+)
 
 
 def judge(candidate: Candidate) -> Evidence | None:
