@@ -221,7 +221,7 @@ class TestConfidence:
 
     def test_high_finds_less(self, scan: Command, tree: Path) -> None:
         """A first look at an old repository should show what is certain."""
-        (tree / "middling.py").write_text('passwd = "Summer2024"\n')
+        (tree / "middling.py").write_text('passwd = "Summer2024"\n')  # promptguard:allow an example
         assert places(scan(".")) == [("middling.py", 1)]
         assert places(scan(".", "--min-confidence", "high")) == []
 
