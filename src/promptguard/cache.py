@@ -80,17 +80,17 @@ class Cache:
             file.unlink(missing_ok=True)
 
 
-def key_of(files: Iterable[Path], *versions: str) -> str:
+def key_of(files: Iterable[Path | os.DirEntry[str]], *versions: str) -> str:
     """Names rule files as they are now on this machine: paths, sizes and times, versions, and the processor."""
     digest = blake2b(digest_size=16)
     for text in (*versions, sys.version, _processor()):
         digest.update(text.encode() + b"\0")
-    for file in sorted(files):
+    for file in sorted(files, key=os.fspath):
         try:
             state = file.stat()
         except OSError:
             continue  # loading it will say what is wrong
-        digest.update(f"{file}\0{state.st_size}\0{state.st_mtime_ns}\0".encode("utf-8", "surrogatepass"))
+        digest.update(f"{os.fspath(file)}\0{state.st_size}\0{state.st_mtime_ns}\0".encode("utf-8", "surrogatepass"))
     return digest.hexdigest()
 
 

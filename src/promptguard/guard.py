@@ -97,17 +97,21 @@ def _versions() -> tuple[str, ...]:
     return (str(engine.__version__), str(Path(__file__).stat().st_mtime_ns))
 
 
-def _rule_files(folders: Iterable[Path]) -> list[Path]:
+def _rule_files(folders: Iterable[Path]) -> list[Path | os.DirEntry[str]]:
     return [file for place in (shipped.folder(), *folders) for file in _files_at(place)]
 
 
-def _files_at(place: Path) -> list[Path]:
+def _files_at(place: Path) -> list[Path | os.DirEntry[str]]:
     """Raises `RuleError` where there is nothing: a folder that was asked for must not be passed over."""
-    found = list(place.glob("*.yaml")) if place.is_dir() else [place] if place.is_file() else []
+    if place.is_file():
+        return [place]
+    try:
+        with os.scandir(place) as entries:
+            found: list[Path | os.DirEntry[str]] = [entry for entry in entries if entry.name.endswith(".yaml")]
+    except OSError as error:
+        raise RuleError(str(place), None, None, "no such file or folder") from error
     if not found:
-        raise RuleError(
-            str(place), None, None, "holds no *.yaml rule file" if place.is_dir() else "no such file or folder"
-        )
+        raise RuleError(str(place), None, None, "holds no *.yaml rule file")
     return found
 
 
