@@ -26,6 +26,7 @@ from promptguard.engine.scanner import Scanner as _Scanner
 from promptguard.errors import GitError, RuleError, UnreadableError
 from promptguard.model import Confidence, Document, Finding, Skipped, Summary
 from promptguard.rules import shipped
+from promptguard.version import VERSION
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -94,7 +95,8 @@ def _versions() -> tuple[str, ...]:
     from importlib import import_module
 
     engine = import_module("hyperscan._version")  # the package's own stubs do not know its version
-    return (str(engine.__version__), str(Path(__file__).stat().st_mtime_ns))
+    # Installed files may all carry one date, so the version says what their times do not.
+    return (VERSION, str(engine.__version__), str(Path(__file__).stat().st_mtime_ns))
 
 
 def _rule_files(folders: Iterable[Path]) -> list[Path | os.DirEntry[str]]:

@@ -15,7 +15,7 @@ from functools import cache, cached_property
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from promptguard.engine.compiled import CompiledRules
+from promptguard.engine.compiled import CompiledRule, CompiledRules
 from promptguard.engine.confirm import candidates
 from promptguard.engine.encoding import ENCODING, char_start, utf8_blocks
 from promptguard.engine.excerpt import Excerpts
@@ -142,6 +142,8 @@ class Scanner:
         self, number: int, data: bytes, ends: list[int], start: int, stop: int, profile: Profile, path: str | None
     ) -> Iterator[Match]:
         rule = self.compiled.rules[number]
+        if profile == "scan" and path is not None and not _looks_at(rule, path):
+            return
         for candidate in candidates(rule, *self._patterns(number), data, sorted(ends)):
             if not start <= candidate.start < stop:
                 continue
@@ -150,6 +152,16 @@ class Scanner:
                 span = Span(candidate.start, candidate.end)
                 secret = Secret(candidate.value)
                 yield Match(rule, span.start, span.end, secret, weighing.score, weighing.evidence, span)
+
+
+def _looks_at(rule: CompiledRule, path: str) -> bool:
+    """What the rule's path globs say; `*` matches across folders."""
+    if not rule.paths_only and not rule.paths_never:
+        return True
+    from fnmatch import fnmatchcase
+
+    is_wanted = not rule.paths_only or any(fnmatchcase(path, glob) for glob in rule.paths_only)
+    return is_wanted and not any(fnmatchcase(path, glob) for glob in rule.paths_never)
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,11 +61,13 @@ class Weigher:
     def _own(self, candidate: Candidate) -> tuple[Evidence, ...] | None:
         """What the value, its groups and the name before it say, whatever else stands around them."""
         key = (candidate.rule.id, candidate.value, assignment.owner_of(candidate), *candidate.groups.values())
-        if key not in self._remembered:
-            if len(self._remembered) >= REMEMBERED:
-                self._remembered.clear()
-            self._remembered[key] = None if is_denied(candidate) else tuple(self._evidence(candidate))
-        return self._remembered[key]
+        if key in (remembered := self._remembered):
+            return remembered[key]
+        if len(remembered) >= REMEMBERED:
+            # A new one, not an emptied one: another thread may be about to read what it has just seen in it.
+            remembered = self._remembered = {}
+        own = remembered[key] = None if is_denied(candidate) else tuple(self._evidence(candidate))
+        return own
 
     def _evidence(self, candidate: Candidate) -> Iterator[Evidence]:
         log_odds = candidate.rule.log_odds
